@@ -1,0 +1,200 @@
+//! Conf text to typed settings, read once at start.
+//!
+//! No stage of the host reads text, environment or files of the conf afterwards.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that the conf says, checked and with its defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `instancehome`: relative paths start here. Default: the directory of the file.
+    pub instance_home: PathBuf,
+    /// `clienthome`: where the host keeps its own files. Default: `var` below `instancehome`.
+    pub client_home: PathBuf,
+    /// `plugin-path`, in order: directories that are searched for `lib<name>.so` and `<name>.so`.
+    pub plugin_path: Vec<PathBuf>,
+    /// `worker-threads`: number of shards, resolved to at least 1. Conf value 0: one a core.
+    pub shards: usize,
+    /// `debug-mode`: responses that refuse say why.
+    pub debug_mode: bool,
+    /// `stop-timeout`: how long clients have to answer a Close when the host stops.
+    pub stop_timeout: Duration,
+    /// `<eventlog>` `level`.
+    pub log_level: LogLevel,
+    /// `<limits>` at the top: what holds where an endpoint says nothing, and for plain HTTP.
+    pub limits: Limits,
+    /// `<topics>`.
+    pub topics: TopicLimits,
+    /// `<listener NAME>`, in file order. At least one.
+    pub listeners: Vec<ListenerSettings>,
+    /// `<websocket PREFIX>`, in file order.
+    pub websockets: Vec<WebSocketSettings>,
+    /// `<http PREFIX>`, in file order.
+    pub https: Vec<HttpSettings>,
+}
+
+/// `<eventlog>` `level`, by the names of ZConfig's `logging-level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// `<limits>`. Sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// `max-connections`: of the host (top level), of one endpoint (inside it). Default 100000.
+    pub connections_max: usize,
+    /// `max-message-size` that a client may send. Default 1MB.
+    pub message_bytes_max: usize,
+    /// `max-frame-size` of a client. Default: `max-message-size`.
+    pub frame_bytes_max: usize,
+    /// `max-header-size` of a request's head. Default 16KB. Host only.
+    pub header_bytes_max: usize,
+    /// `soft-backlog`: bytes waiting for a client above which sends say "pressure". Default 256KB.
+    pub backlog_bytes_soft: usize,
+    /// `max-backlog`: bytes waiting for a client at which sends are refused. Default 4MB.
+    pub backlog_bytes_max: usize,
+    /// `slow-timeout`: no progress above the soft mark for so long closes with 1013. Default 30s.
+    pub slow_timeout: Duration,
+    /// `handshake-timeout`: from accept to a complete request, and from there to the endpoint's
+    /// answer. Default 10s.
+    pub handshake_timeout: Duration,
+    /// `idle-timeout`: no data message either way for so long closes with 1001. 0: never, the default.
+    pub idle_timeout: Option<Duration>,
+    /// `ping-interval`: a ping after so long without a byte from the client. Default 30s. 0: never.
+    pub ping_interval: Option<Duration>,
+    /// `ping-timeout`: how long the client has to answer one. Default 20s.
+    pub ping_timeout: Duration,
+    /// `close-timeout`: how long the close handshake may take. Default 5s.
+    pub close_timeout: Duration,
+}
+
+/// `<topics>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicLimits {
+    /// `max-topics` at one time. Default 100000.
+    pub topics_max: usize,
+    /// `max-history`: bytes of retained messages of one topic. Default 1MB.
+    pub history_bytes_max: usize,
+    /// `keep-empty`: how long a topic without members keeps its history. Default 1h.
+    pub keep_empty: Duration,
+}
+
+/// `<listener NAME>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerSettings {
+    /// Its name, lower-cased.
+    pub name: String,
+    /// `address`.
+    pub address: Address,
+    /// `socket-mode` of a Unix socket, octal. Default 0660.
+    pub socket_mode: u32,
+    /// `backlog` of the listen queue. Default 1024.
+    pub backlog: u32,
+}
+
+/// Where a listener listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// `8080`, `host:8080`, `[::1]:8080`; port 0 is any free one. Without a host: 127.0.0.1.
+    Tcp(SocketAddr),
+    /// A path, absolute or below `instancehome`: what contains a `/`.
+    Unix(PathBuf),
+}
+
+/// What `<websocket>` and `<http>` have in common: which requests they take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// The prefix, `/` or `/a/b` without a slash at its end, percent-decoded, case kept.
+    pub prefix: String,
+    /// `host`: names (or `*.name`) for which it answers, lower case, without port. None: all.
+    pub hosts: Vec<String>,
+    /// `listener`: names of the listeners it answers on. None: all.
+    pub listeners: Vec<String>,
+    /// Where the section begins, `FILE:LINE`, for messages.
+    pub at: String,
+}
+
+/// `<websocket PREFIX>`.
+#[derive(Debug, Clone)]
+pub struct WebSocketSettings {
+    /// Which requests it takes.
+    pub mount: Mount,
+    /// `origin`, a multikey. Default: `same`.
+    pub origins: Vec<Origin>,
+    /// `origin-required`: a request without Origin is refused. Default off.
+    pub origin_required: bool,
+    /// `subprotocol`, a multikey, in the order of preference.
+    pub subprotocols: Vec<String>,
+    /// The top level's limits with this section's over them.
+    pub limits: Limits,
+    /// Who answers.
+    pub endpoint: EndpointSettings,
+}
+
+/// What an Origin header may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// `*`
+    Any,
+    /// `same`: host and port of the request's Host header; the scheme is not compared.
+    Same,
+    /// `https://www.example.org`, `https://www.example.org:8443`: scheme, host and port are equal.
+    /// `https://*.example.org`: any host below. Lower case; the default port is filled in.
+    Exactly {
+        /// `http` or `https`, or another scheme.
+        scheme: String,
+        /// Host name, or what follows `*.` if `below` is set.
+        host: String,
+        /// Port.
+        port: u16,
+        /// Any host below `host`, but not itself.
+        below: bool,
+    },
+}
+
+/// Exactly one section inside `<websocket>` says who answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndpointSettings {
+    /// `<plugin NAME>`.
+    Plugin(PluginSettings),
+}
+
+/// `<plugin NAME>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginSettings {
+    /// NAME, case kept; looked up in `plugin-path`, or a path if it contains a `/`.
+    pub name: String,
+    /// `<config>`: keys (case kept) and values, in file order; keys may repeat.
+    pub config: Vec<(String, String)>,
+    /// Where the section begins, `FILE:LINE`.
+    pub at: String,
+}
+
+/// `<http PREFIX>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Which requests it takes.
+    pub mount: Mount,
+    /// `<static>`.
+    pub files: StaticSettings,
+}
+
+/// `<static>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaticSettings {
+    /// `path` of an existing directory, resolved.
+    pub root: PathBuf,
+    /// `index`: file served for a directory. Default `index.html`.
+    pub index: String,
+    /// `cache-control` header, if any.
+    pub cache_control: Option<String>,
+}

@@ -1,0 +1,3 @@
+//! Switchboard: a host for WebSocket applications.
+
+pub mod conf;

@@ -1,0 +1,1 @@
+//! The grammar of zope.conf: text to a tree with positions, without serde.

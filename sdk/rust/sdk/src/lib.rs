@@ -1,0 +1,1 @@
+//! Write Switchboard endpoints in Rust.
