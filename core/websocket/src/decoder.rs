@@ -1,0 +1,274 @@
+//! The bytes of one direction of a connection, to messages.
+//! It reads nothing from anywhere and answers nothing: Pongs and Close frames are the caller's.
+
+use crate::ProtocolError;
+use crate::close::CloseFrame;
+use crate::frame::{FrameHeader, OpCode};
+use crate::message::{Gathered, Kind};
+use crate::phase::{Content, Frame, Phase};
+use crate::utf8;
+
+/// Whose side we are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The peer is a client, and masks every frame.
+    Server,
+    /// The peer is a server, and masks none.
+    Client,
+}
+
+/// How much a peer may send at once. Given at each call, so that it can change at any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest message, all its fragments together.
+    pub message_bytes_max: usize,
+    /// The longest frame of a message. Control frames have their own limit, of 125 bytes.
+    pub frame_bytes_max: usize,
+}
+
+/// What a peer said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A message, whole and unmasked.
+    Message {
+        /// Text or binary.
+        kind: Kind,
+        /// Of a text, already found to be UTF-8.
+        payload: &'a [u8],
+    },
+    /// To be answered with a Pong of the same payload.
+    Ping(&'a [u8]),
+    /// A Ping was answered, or a Pong came unasked, which is allowed and means nothing.
+    Pong(&'a [u8]),
+    /// The peer will send no more. To be answered with a Close frame, if none was sent.
+    Close(Option<CloseFrame<'a>>),
+}
+
+/// Takes the bytes of a connection as they come, in pieces of any size, and returns its
+/// [`Event`]s.
+///
+/// Between messages it holds no memory but its own few bytes.
+#[derive(Debug)]
+pub struct Decoder {
+    role: Role,
+    /// Whether an extension gives RSV1 a meaning. None does yet: permessage-deflate will.
+    rsv1_allowed: bool,
+    phase: Phase,
+    gathered: Gathered,
+}
+
+impl Decoder {
+    /// A decoder for what comes after the handshake.
+    pub fn new(role: Role) -> Self {
+        let gathered = Gathered::default();
+        Self { role, rsv1_allowed: false, phase: Phase::BOUNDARY, gathered }
+    }
+
+    /// Takes bytes from `input[*at..]`, advances `*at`, and returns the next event, or `None` when
+    /// all input is used up and more is needed.
+    ///
+    /// A message that lies whole and unfragmented in `input` is unmasked in place and returned as
+    /// a slice of it; any other is gathered in the decoder as it comes. Masked bytes that were
+    /// taken are left unmasked in `input`.
+    ///
+    /// After an error each later call returns the same error. After a Close frame nothing more is
+    /// parsed: later calls use up all input and return `None`.
+    ///
+    /// # Panics
+    ///
+    /// If `*at` is beyond the end of `input`.
+    pub fn next<'a>(
+        &'a mut self,
+        limits: &Limits,
+        input: &'a mut [u8],
+        at: &mut usize,
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
+        self.settle();
+        let (content, place) = match self.step(limits, input, at) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                self.gathered.rest();
+                return Ok(None);
+            }
+            Err(error) => {
+                self.gathered = Gathered::default();
+                self.phase = Phase::Failed(error);
+                return Err(error);
+            }
+        };
+        let payload = match place {
+            Place::Input { start } => &input[start..*at],
+            Place::Gathered => self.gathered.finished(),
+        };
+        Ok(Some(match content {
+            Content::Message(kind) => Event::Message { kind, payload },
+            Content::Ping => Event::Ping(payload),
+            Content::Pong => Event::Pong(payload),
+            // Found right in `step` already, where what it borrows could not be returned.
+            Content::Close => Event::Close(CloseFrame::parse(payload)?),
+        }))
+    }
+
+    /// Whether the next byte would begin a message: neither a frame nor a message is unfinished.
+    ///
+    /// No heap memory is held then, once `next` has returned `None`.
+    pub fn is_idle(&self) -> bool {
+        match &self.phase {
+            Phase::Header(partial) => partial.is_empty() && self.gathered.open_kind().is_none(),
+            Phase::Closed => true,
+            Phase::Payload(_) | Phase::Failed(_) => false,
+        }
+    }
+
+    /// The heap memory that is held, in bytes: at most twice of what has come of a message.
+    pub fn buffered_bytes(&self) -> usize {
+        self.gathered.capacity()
+    }
+
+    /// Goes on until there is something to return, and tells what, and where it is.
+    fn step(
+        &mut self,
+        limits: &Limits,
+        input: &mut [u8],
+        at: &mut usize,
+    ) -> Result<Option<(Content, Place)>, ProtocolError> {
+        loop {
+            match &mut self.phase {
+                Phase::Header(partial) => {
+                    let Some(header) = partial.read(input, at)? else { return Ok(None) };
+                    let mut frame = self.admit(&header, limits)?;
+                    if self.is_whole(&frame, input.len() - *at) {
+                        let start = *at;
+                        let payload = frame.take(input, at);
+                        if frame.content == Content::Message(Kind::Text) {
+                            utf8::validate(payload).map_err(|_| ProtocolError::TextNotUtf8)?;
+                        }
+                        self.phase = phase_after(frame.content, payload)?;
+                        return Ok(Some((frame.content, Place::Input { start })));
+                    }
+                    self.phase = Phase::Payload(frame);
+                }
+                Phase::Payload(frame) => {
+                    let part = frame.take(input, at);
+                    let frame = *frame;
+                    self.gather(&frame, part, limits)?;
+                    if frame.rest > 0 {
+                        return Ok(None);
+                    }
+                    self.phase = phase_after(frame.content, self.gathered.finished())?;
+                    if self.is_finished(&frame)? {
+                        return Ok(Some((frame.content, Place::Gathered)));
+                    }
+                }
+                Phase::Closed => {
+                    *at = input.len();
+                    return Ok(None);
+                }
+                Phase::Failed(error) => return Err(*error),
+            }
+        }
+    }
+
+    /// Holds the header against the rules that it does not show alone.
+    fn admit(&self, header: &FrameHeader, limits: &Limits) -> Result<Frame, ProtocolError> {
+        let content = match (header.opcode, self.gathered.open_kind()) {
+            (OpCode::Text, None) => Content::Message(Kind::Text),
+            (OpCode::Binary, None) => Content::Message(Kind::Binary),
+            (OpCode::Continuation, Some(kind)) => Content::Message(kind),
+            (OpCode::Continuation, None) => return Err(ProtocolError::ContinuationWithoutStart),
+            (OpCode::Text | OpCode::Binary, Some(_)) => {
+                return Err(ProtocolError::MessageInsideMessage);
+            }
+            (OpCode::Close, _) => Content::Close,
+            (OpCode::Ping, _) => Content::Ping,
+            (OpCode::Pong, _) => Content::Pong,
+        };
+        // RFC 7692, section 6: of a message's frames only the first can carry RSV1.
+        let opens = matches!(header.opcode, OpCode::Text | OpCode::Binary);
+        let rsv1_refused = header.rsv1 && !(opens && self.rsv1_allowed);
+        if rsv1_refused || header.rsv2 || header.rsv3 {
+            return Err(ProtocolError::ReservedBits);
+        }
+        let mask = match (self.role, header.mask) {
+            (Role::Server, Some(mask)) => mask,
+            (Role::Client, None) => [0; 4],
+            (Role::Server, None) => return Err(ProtocolError::Unmasked),
+            (Role::Client, Some(_)) => return Err(ProtocolError::Masked),
+        };
+        let rest = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+        if !header.opcode.is_control() {
+            self.measure(rest, limits)?;
+        }
+        Ok(Frame { content, fin: header.fin, mask, rest })
+    }
+
+    /// Holds what a frame of a message declares against the limits, before any of it has come.
+    fn measure(&self, declared: usize, limits: &Limits) -> Result<(), ProtocolError> {
+        let Limits { message_bytes_max, frame_bytes_max } = *limits;
+        if declared > frame_bytes_max {
+            return Err(ProtocolError::FrameTooBig { limit: frame_bytes_max });
+        }
+        if declared > message_bytes_max.saturating_sub(self.gathered.message_len()) {
+            return Err(ProtocolError::MessageTooBig { limit: message_bytes_max });
+        }
+        Ok(())
+    }
+
+    /// Whether the frame can be returned where it lies: it is all there, and all there is.
+    fn is_whole(&self, frame: &Frame, available: usize) -> bool {
+        let is_fragment = match frame.content {
+            Content::Message(_) => !frame.fin || self.gathered.open_kind().is_some(),
+            _ => false,
+        };
+        !is_fragment && frame.rest <= available
+    }
+
+    /// Keeps a part of a payload that cannot be returned where it lies.
+    fn gather(&mut self, frame: &Frame, part: &[u8], limits: &Limits) -> Result<(), ProtocolError> {
+        let Content::Message(kind) = frame.content else {
+            self.gathered.push_control(part, frame.rest);
+            return Ok(());
+        };
+        let rest = frame.fin.then_some(frame.rest);
+        self.gathered.push_message(kind, part, rest, limits.message_bytes_max)
+    }
+
+    /// Whether there is something to return, now that all of the frame was gathered.
+    fn is_finished(&mut self, frame: &Frame) -> Result<bool, ProtocolError> {
+        if let Content::Message(_) = frame.content {
+            if !frame.fin {
+                return Ok(false);
+            }
+            self.gathered.finish_message()?;
+        }
+        Ok(true)
+    }
+
+    /// Forgets what was lent out by the call before.
+    fn settle(&mut self) {
+        match self.phase {
+            // What a Close frame leaves unfinished stays so.
+            Phase::Closed => self.gathered = Gathered::default(),
+            _ if self.phase.is_in_control() => {}
+            _ => self.gathered.settle(),
+        }
+    }
+}
+
+/// What comes after this payload, which must be right if it is a Close frame's.
+fn phase_after(content: Content, payload: &[u8]) -> Result<Phase, ProtocolError> {
+    if content != Content::Close {
+        return Ok(Phase::BOUNDARY);
+    }
+    CloseFrame::parse(payload)?;
+    Ok(Phase::Closed)
+}
+
+/// Where a payload lies.
+enum Place {
+    /// From here to where the input is used up.
+    Input {
+        start: usize,
+    },
+    Gathered,
+}
