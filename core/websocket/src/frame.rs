@@ -4,11 +4,11 @@
 
 use crate::ProtocolError;
 
-/// The longest header: two bytes, a 64-bit length, and a mask.
-pub(crate) const HEADER_BYTES_MAX: usize = 14;
+/// The longest that a header can be: two bytes, a 64-bit length, and a mask.
+pub const HEADER_BYTES_MAX: usize = 14;
 
-/// The most that a control frame may carry. RFC 6455, section 5.5.
-pub(crate) const CONTROL_BYTES_MAX: usize = 125;
+/// The longest payload of a control frame. RFC 6455, section 5.5.
+pub const CONTROL_BYTES_MAX: usize = 125;
 
 /// What a frame is. The others of the sixteen are reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

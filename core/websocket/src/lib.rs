@@ -91,24 +91,28 @@
 
 #![forbid(unsafe_code)]
 
-// In reading order: what frames are, how they become messages, how messages become frames.
+// A module uses only those below it; but an error knows the close code that answers it.
 pub mod handshake;
 
 mod decoder;
 mod encode;
+
 mod phase;
 
-mod close;
-mod error;
-mod frame;
-mod mask;
 mod message;
+
+mod close;
+mod mask;
 mod utf8;
+
+mod frame;
+
+mod error;
 
 pub use close::{CloseCode, CloseFrame};
 pub use decoder::{Decoder, Event, Limits, Role};
 pub use encode::{encode_header, write_close, write_message, write_ping, write_pong};
 pub use error::ProtocolError;
-pub use frame::{FrameHeader, OpCode};
+pub use frame::{CONTROL_BYTES_MAX, FrameHeader, HEADER_BYTES_MAX, OpCode};
 pub use mask::apply_mask;
 pub use message::Kind;

@@ -1,0 +1,6 @@
+//! The decoder as a user sees it, by topic.
+
+mod limits;
+mod round_trip;
+mod rules;
+mod support;
