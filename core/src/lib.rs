@@ -1,3 +1,5 @@
 //! Switchboard: a host for WebSocket applications.
 
+pub mod library;
+
 pub mod conf;
