@@ -4,6 +4,7 @@
 use crate::ProtocolError;
 use crate::close::CloseFrame;
 use crate::frame::{FrameHeader, OpCode};
+use crate::mask::apply_mask;
 use crate::message::{Gathered, Kind};
 use crate::phase::{Content, Frame, Phase};
 use crate::utf8;
@@ -120,7 +121,8 @@ impl Decoder {
         }
     }
 
-    /// The heap memory that is held, in bytes: at most twice of what has come of a message.
+    /// The heap memory that is held, in bytes: at most twice of what has come of a message, or the
+    /// 4 KiB that are kept from one message to the next.
     pub fn buffered_bytes(&self) -> usize {
         self.gathered.capacity()
     }
@@ -136,14 +138,18 @@ impl Decoder {
             match &mut self.phase {
                 Phase::Header(partial) => {
                     let Some(header) = partial.read(input, at)? else { return Ok(None) };
-                    let mut frame = self.admit(&header, limits)?;
+                    let frame = self.admit(&header, limits)?;
                     if self.is_whole(&frame, input.len() - *at) {
                         let start = *at;
-                        let payload = frame.take(input, at);
+                        *at += frame.rest;
+                        let payload = &mut input[start..*at];
+                        apply_mask(payload, frame.mask, 0);
                         if frame.content == Content::Message(Kind::Text) {
                             utf8::validate(payload).map_err(|_| ProtocolError::TextNotUtf8)?;
                         }
-                        self.phase = phase_after(frame.content, payload)?;
+                        if frame.content == Content::Close {
+                            self.phase = phase_after_close(payload)?;
+                        }
                         return Ok(Some((frame.content, Place::Input { start })));
                     }
                     self.phase = Phase::Payload(frame);
@@ -151,13 +157,11 @@ impl Decoder {
                 Phase::Payload(frame) => {
                     let part = frame.take(input, at);
                     let frame = *frame;
-                    self.gather(&frame, part, limits)?;
+                    if self.gather(&frame, part, limits)? {
+                        return Ok(Some((frame.content, Place::Gathered)));
+                    }
                     if frame.rest > 0 {
                         return Ok(None);
-                    }
-                    self.phase = phase_after(frame.content, self.gathered.finished())?;
-                    if self.is_finished(&frame)? {
-                        return Ok(Some((frame.content, Place::Gathered)));
                     }
                 }
                 Phase::Closed => {
@@ -216,32 +220,37 @@ impl Decoder {
 
     /// Whether the frame can be returned where it lies: it is all there, and all there is.
     fn is_whole(&self, frame: &Frame, available: usize) -> bool {
-        let is_fragment = match frame.content {
-            Content::Message(_) => !frame.fin || self.gathered.open_kind().is_some(),
-            _ => false,
-        };
+        let is_fragment = matches!(frame.content, Content::Message(_))
+            && (!frame.fin || self.gathered.open_kind().is_some());
         !is_fragment && frame.rest <= available
     }
 
-    /// Keeps a part of a payload that cannot be returned where it lies.
-    fn gather(&mut self, frame: &Frame, part: &[u8], limits: &Limits) -> Result<(), ProtocolError> {
-        let Content::Message(kind) = frame.content else {
+    /// Keeps a part of a payload that cannot be returned where it lies, and tells whether there is
+    /// something to return now. Not inlined, because most messages never come here.
+    #[inline(never)]
+    fn gather(
+        &mut self,
+        frame: &Frame,
+        part: &[u8],
+        limits: &Limits,
+    ) -> Result<bool, ProtocolError> {
+        if let Content::Message(kind) = frame.content {
+            let rest = frame.fin.then_some(frame.rest);
+            self.gathered.push_message(kind, part, rest, limits.message_bytes_max)?;
+        } else {
             self.gathered.push_control(part, frame.rest);
-            return Ok(());
-        };
-        let rest = frame.fin.then_some(frame.rest);
-        self.gathered.push_message(kind, part, rest, limits.message_bytes_max)
-    }
-
-    /// Whether there is something to return, now that all of the frame was gathered.
-    fn is_finished(&mut self, frame: &Frame) -> Result<bool, ProtocolError> {
-        if let Content::Message(_) = frame.content {
-            if !frame.fin {
-                return Ok(false);
-            }
-            self.gathered.finish_message()?;
         }
-        Ok(true)
+        if frame.rest > 0 {
+            return Ok(false);
+        }
+        self.phase = Phase::BOUNDARY;
+        match frame.content {
+            Content::Message(_) if frame.fin => self.gathered.finish_message()?,
+            Content::Close => self.phase = phase_after_close(self.gathered.finished())?,
+            _ => {}
+        }
+        // Of a message the last frame, and every control frame.
+        Ok(frame.fin)
     }
 
     /// Forgets what was lent out by the call before.
@@ -255,20 +264,16 @@ impl Decoder {
     }
 }
 
-/// What comes after this payload, which must be right if it is a Close frame's.
-fn phase_after(content: Content, payload: &[u8]) -> Result<Phase, ProtocolError> {
-    if content != Content::Close {
-        return Ok(Phase::BOUNDARY);
-    }
+/// A Close frame's payload must be right; then nothing follows.
+fn phase_after_close(payload: &[u8]) -> Result<Phase, ProtocolError> {
     CloseFrame::parse(payload)?;
     Ok(Phase::Closed)
 }
 
 /// Where a payload lies.
 enum Place {
-    /// From here to where the input is used up.
-    Input {
-        start: usize,
-    },
+    /// In the input, up to where that is used up.
+    Input { start: usize },
+    /// At the end of what was gathered.
     Gathered,
 }

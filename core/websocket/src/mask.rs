@@ -21,22 +21,24 @@ pub fn apply_mask(bytes: &mut [u8], mask: [u8; 4], offset: usize) {
     if mask == [0; 4] {
         return;
     }
-    let [a, b, c, d] = rotated(mask, offset);
-    // Native order on both sides, so the order of the machine does not matter.
-    let key = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    // Native order in and out, so the order of the machine does not matter.
+    let key = u32::from_ne_bytes(rotated(mask, offset));
+    let key = u64::from(key) << 32 | u64::from(key);
     let (words, rest) = bytes.as_chunks_mut::<8>();
     for word in words {
         *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
     }
-    for (byte, key) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
+    for (byte, key) in rest.iter_mut().zip(key.to_ne_bytes()) {
         *byte ^= key;
     }
 }
 
 /// The mask as the byte at `offset` sees it: its own key byte first.
-pub(crate) fn rotated(mut mask: [u8; 4], offset: usize) -> [u8; 4] {
-    mask.rotate_left(offset % 4);
-    mask
+#[inline]
+pub(crate) fn rotated(mask: [u8; 4], offset: usize) -> [u8; 4] {
+    // A number rotates in one instruction, a slice by copying. Of a little-endian number the
+    // lowest byte is the first.
+    u32::from_le_bytes(mask).rotate_right(8 * (offset % 4) as u32).to_le_bytes()
 }
 
 #[cfg(test)]

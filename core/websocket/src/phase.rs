@@ -40,25 +40,34 @@ pub(crate) struct PartialHeader {
 
 impl PartialHeader {
     /// Takes the rest of the header from `input[*at..]`, or all of that if it goes on behind it.
+    /// Is empty again once it has returned a header.
+    #[inline]
     pub(crate) fn read(
         &mut self,
         input: &[u8],
         at: &mut usize,
     ) -> Result<Option<FrameHeader>, ProtocolError> {
-        let came = usize::from(self.len);
         let fresh = &input[*at..];
-        if came == 0
+        if self.is_empty()
             && let Some((header, used)) = FrameHeader::parse(fresh)?
         {
             *at += used;
             return Ok(Some(header));
         }
+        self.join(fresh, at)
+    }
+
+    /// The header that begins with what came before.
+    #[inline(never)]
+    fn join(&mut self, fresh: &[u8], at: &mut usize) -> Result<Option<FrameHeader>, ProtocolError> {
+        let came = usize::from(self.len);
         let taken = fresh.len().min(HEADER_BYTES_MAX - came);
         self.bytes[came..came + taken].copy_from_slice(&fresh[..taken]);
         match FrameHeader::parse(&self.bytes[..came + taken])? {
             // What came before was no header, so this one uses some of what was taken.
             Some((header, used)) => {
                 *at += used - came;
+                self.len = 0;
                 Ok(Some(header))
             }
             None => {
