@@ -62,6 +62,11 @@ impl Utf8 {
 pub(crate) fn validate(bytes: &[u8]) -> Result<(), InvalidUtf8> {
     #[cfg(test)]
     tests::VALIDATED.set(tests::VALIDATED.get() + bytes.len());
+    // Short texts are mostly ASCII, and too short for simdutf8, which leaves them to the standard
+    // library: that looks at them byte by byte.
+    if bytes.len() < 64 && bytes.is_ascii() {
+        return Ok(());
+    }
     simdutf8::basic::from_utf8(bytes).map_or(Err(InvalidUtf8), |_| Ok(()))
 }
 
