@@ -189,10 +189,18 @@ pub struct sb_host {
     pub name: CString,
     pub version: CString,
     pub accept: Option<
-        unsafe extern "C" fn(host: *const sb_host, conn: sb_conn, how: *const sb_accept) -> sb_status,
+        unsafe extern "C" fn(
+            host: *const sb_host,
+            conn: sb_conn,
+            how: *const sb_accept,
+        ) -> sb_status,
     >,
     pub reject: Option<
-        unsafe extern "C" fn(host: *const sb_host, conn: sb_conn, how: *const sb_reject) -> sb_status,
+        unsafe extern "C" fn(
+            host: *const sb_host,
+            conn: sb_conn,
+            how: *const sb_reject,
+        ) -> sb_status,
     >,
     pub send: Option<
         unsafe extern "C" fn(
