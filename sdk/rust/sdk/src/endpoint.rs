@@ -1,0 +1,77 @@
+//! What an author implements.
+
+use std::time::Duration;
+
+use crate::conn::Conn;
+use crate::error::Error;
+use crate::message::Message;
+use crate::request::{Closed, Opened, Reject, Request};
+use crate::setup::Setup;
+use crate::topics::Snapshot;
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handled {
+    /// It is processed, which acknowledges it.
+    Done,
+    /// The endpoint keeps it and will call [`Conn::ack`] later.
+    Deferred,
+}
+
+/// Answers the clients of one section of the conf.
+///
+/// Calls for one connection never overlap and come in order; calls for different connections run
+/// at the same time on several threads, hence `&self`. State that connections share belongs into
+/// topics, so that the next version of the plugin finds it.
+///
+/// A panic ends the call, not the host: it is logged, the connection is closed with 1011, and its
+/// session, which may be half changed, is dropped without being handed to the endpoint again.
+pub trait Endpoint: Send + Sync + Sized + 'static {
+    /// What is kept for one connection, from `open` to `closed`.
+    type Session: Send + 'static;
+
+    /// Makes an instance: one for each section that names the plugin. An error keeps the host from
+    /// using it, and is shown to the administrator.
+    fn create(setup: &Setup) -> Result<Self, Error>;
+
+    /// Before the first client: may start threads.
+    fn start(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// A client wants in.
+    fn open(&self, conn: &Conn, request: &Request<'_>) -> Result<Opened<Self::Session>, Reject>;
+
+    /// A message of a client. An error closes the connection with 1011 and is logged.
+    fn message(
+        &self,
+        conn: &Conn,
+        session: &mut Self::Session,
+        message: Message<'_>,
+    ) -> Result<Handled, Error>;
+
+    /// Room again, after [`Sent::Pressure`](crate::Sent::Pressure) or
+    /// [`SendError::Again`](crate::SendError::Again).
+    fn writable(&self, conn: &Conn, session: &mut Self::Session) {
+        let _ = (conn, session);
+    }
+
+    /// What [`Conn::subscribe`] came to.
+    fn subscribed(&self, conn: &Conn, session: &mut Self::Session, snapshot: &Snapshot<'_>) {
+        let _ = (conn, session, snapshot);
+    }
+
+    /// The end, behind every message. What is sent here still leaves if the client listens. The
+    /// session is dropped afterwards.
+    fn closed(&self, conn: &Conn, session: &mut Self::Session, end: &Closed<'_>) {
+        let _ = (conn, session, end);
+    }
+
+    /// No new clients come; those that are here should be let go within `deadline`.
+    fn drain(&self, deadline: Duration) {
+        let _ = deadline;
+    }
+
+    /// After the last `closed`: join every thread, then return.
+    fn stop(&self) {}
+}
