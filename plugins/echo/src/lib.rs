@@ -43,12 +43,17 @@ impl Endpoint for Echo {
 
     fn writable(&self, conn: &Conn, waiting: &mut Self::Session) {
         while let Some(first) = waiting.front() {
-            if conn.send(first) == Err(SendError::Again) {
-                return;
+            match conn.send(first) {
+                Ok(_) => {
+                    let _ = conn.ack(first.seq());
+                    waiting.pop_front();
+                }
+                Err(SendError::Again) => return,
+                Err(_) => {
+                    waiting.clear();
+                    let _ = conn.close(1011, "a message could not be sent back");
+                }
             }
-            // Sent; or the connection has ended, and so does this session.
-            let _ = conn.ack(first.seq());
-            waiting.pop_front();
         }
     }
 }
