@@ -48,12 +48,12 @@ impl Fake {
                 accept: Some(accept),
                 reject: Some(reject),
                 send: Some(send),
-                send_buf: None,
+                send_buf: Some(send_buf),
                 close: Some(close),
                 ack: Some(ack),
                 retain: None,
-                buf_new: None,
-                buf_data: None,
+                buf_new: Some(buf_new),
+                buf_data: Some(buf_data),
                 buf_ref: None,
                 buf_unref: None,
                 log: Some(log),
@@ -125,6 +125,9 @@ unsafe extern "C" fn accept(
 ) -> sb_status {
     // SAFETY: what the SDK hands over.
     unsafe {
+        if how.is_null() {
+            return fake(host).answer("accept", conn, &format!("{conn} []"));
+        }
         let subprotocol = text((*how).subprotocol);
         let headers = headers((*how).headers, (*how).n_headers);
         fake(host).answer("accept", conn, &format!("{conn} [{subprotocol}]{headers}"))
@@ -152,6 +155,32 @@ unsafe extern "C" fn send(
 ) -> sb_status {
     // SAFETY: what the SDK hands over.
     unsafe { fake(host).called("send", &format!("{conn} {kind} {}", text(data))) }
+}
+
+unsafe extern "C" fn buf_new(_host: *const sb_host, len: usize) -> *mut sb_buf {
+    Box::into_raw(Box::new(vec![0_u8; len])).cast()
+}
+
+unsafe extern "C" fn buf_data(buf: *mut sb_buf, len: *mut usize) -> *mut u8 {
+    // SAFETY: `buf_new` has made it, and the plugin has not given it back.
+    unsafe {
+        let bytes = &mut *buf.cast::<Vec<u8>>();
+        *len = bytes.len();
+        bytes.as_mut_ptr()
+    }
+}
+
+unsafe extern "C" fn send_buf(
+    host: *const sb_host,
+    conn: sb_conn,
+    kind: u32,
+    buf: *mut sb_buf,
+) -> sb_status {
+    // SAFETY: `buf_new` has made it; the only reference comes back here.
+    unsafe {
+        let bytes = Box::from_raw(buf.cast::<Vec<u8>>());
+        fake(host).called("send_buf", &format!("{conn} {kind} {}", String::from_utf8_lossy(&bytes)))
+    }
 }
 
 unsafe extern "C" fn close(
@@ -261,8 +290,16 @@ impl Plugin {
         Self::create_on::<E>(Fake::new(), settings)
     }
 
-    /// An error has the status and the sentence for the administrator.
     pub(crate) fn create_on<E: Endpoint>(
+        host: &'static Fake,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, (i32, String)> {
+        Self::of(&entry::<E>(0, b"org.example.probe\0", b"1\0", b"\0"), host, settings)
+    }
+
+    /// An error has the status and the sentence for the administrator.
+    pub(crate) fn of(
+        entry: &sb_entry,
         host: &'static Fake,
         settings: &[(&str, &str)],
     ) -> Result<Self, (i32, String)> {
@@ -285,7 +322,6 @@ impl Plugin {
             ctx: (&raw mut said).cast(),
             write: Some(write_to_string),
         };
-        let entry = entry::<E>(0, b"org.example.probe\0", b"1\0", b"\0");
         let mut table = null_mut();
         // SAFETY: what a host hands over, and it lives long enough.
         let status = unsafe {
