@@ -3,12 +3,13 @@
 //! What every block here relies on is the contract in `plugin.h`: pointers that the host hands over
 //! are valid for the length of the call, its own table as long as the process.
 
-mod callbacks;
 mod host;
+mod instance;
 mod note;
 mod parked;
 mod read;
+mod session;
 
-pub use callbacks::entry;
 pub(crate) use host::Link;
+pub use instance::entry;
 pub use note::{Note, joined, terminated};
