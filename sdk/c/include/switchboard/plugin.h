@@ -315,8 +315,8 @@ typedef struct sb_entry {
   const char *version; /* "1.4.2"                                                            */
   const char *build;   /* what was built from what, for people; may be ""                    */
 
-  /* Makes one instance, or returns less than zero and says why in `error`. `host` and `config`
-   * stay valid until destroy(). [exclusive] */
+  /* Makes one instance, or returns less than zero and says why in `error`. `host` stays valid
+   * until the process ends, `config` until destroy(). [exclusive] */
   sb_status (*create)(const sb_host *host, const sb_config *config, sb_plugin **out,
                       sb_sink *error);
 } sb_entry;
