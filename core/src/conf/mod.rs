@@ -198,3 +198,12 @@ pub struct StaticSettings {
     /// `cache-control` header, if any.
     pub cache_control: Option<String>,
 }
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}

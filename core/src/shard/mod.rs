@@ -1,0 +1,260 @@
+//! What every thread may know of a shard: handles, gates and the mailbox.
+//!
+//! A shard is a thread that owns connections. What it does with them is in `connection`; here is
+//! only what others see of it, so that endpoints and topics can reach a connection by its handle and
+//! never hold it.
+
+mod gate;
+mod handle;
+mod mail;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use switchboard_websocket::{CloseCode, Kind};
+
+pub use gate::{Gate, Marks};
+pub use handle::{ConnId, SHARDS_MAX, SLOTS_MAX};
+pub use mail::{
+    Accept, Answer, Arrival, JoinRefused, Joined, Mail, Mailbox, Published, Reject, SendMail,
+    Snapshot, SnapshotMember, SnapshotMessage, Subscription, TopicMail,
+};
+
+/// All shards of a host. Any thread may use it.
+pub struct Shards {
+    all: Vec<Arc<Face>>,
+}
+
+/// One shard, from outside.
+pub struct Face {
+    /// What waits for it.
+    pub mailbox: Mailbox,
+    /// What is known of each of its connections.
+    pub gates: gate::Gates,
+    /// Sockets and connections that it has, for placing new ones.
+    pub load: AtomicUsize,
+}
+
+/// What a send came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Taken.
+    Taken,
+    /// Taken, but more waits than the soft mark allows; `writable` follows.
+    Pressure,
+    /// Not taken: the hard mark is reached; `writable` follows.
+    Again,
+    /// The connection has ended.
+    Closed,
+    /// The connection belongs to another endpoint.
+    Denied,
+}
+
+/// What a thread that is a shard does for its own connections without a detour through the mailbox.
+pub trait Local {
+    /// See [`Shards::send`]; `payload` is valid for its kind.
+    fn send(&self, conn: ConnId, kind: Kind, payload: &[u8], marks: Marks) -> Sent;
+
+    /// See [`Shards::answer`].
+    fn answer(&self, conn: ConnId, answer: Answer);
+}
+
+thread_local! {
+    static LOCAL: RefCell<Option<(usize, Rc<dyn Local>)>> = const { RefCell::new(None) };
+}
+
+/// Makes the calling thread the shard `index`, or no shard at all.
+pub fn set_local(local: Option<(usize, Rc<dyn Local>)>) {
+    LOCAL.with(|cell| *cell.borrow_mut() = local);
+}
+
+/// The shard of `conn`, if the calling thread is it.
+fn local(conn: ConnId) -> Option<Rc<dyn Local>> {
+    LOCAL.with(|cell| match &*cell.borrow() {
+        Some((index, local)) if *index == conn.shard() => Some(Rc::clone(local)),
+        _ => None,
+    })
+}
+
+impl Shards {
+    /// One shard for each waker, at most [`SHARDS_MAX`]; nobody reads their mail yet.
+    pub fn new(wakers: impl IntoIterator<Item = mio::Waker>) -> Self {
+        let all = wakers
+            .into_iter()
+            .map(|waker| {
+                Arc::new(Face {
+                    mailbox: Mailbox::new(waker),
+                    gates: gate::Gates::default(),
+                    load: AtomicUsize::new(0),
+                })
+            })
+            .collect();
+        Self { all }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The shard `index`.
+    pub fn face(&self, index: usize) -> &Arc<Face> {
+        &self.all[index]
+    }
+
+    /// The shard with the fewest connections, for the next one.
+    pub fn least_loaded(&self) -> usize {
+        let load = |index: &usize| self.all[*index].load.load(Ordering::Relaxed);
+        (0..self.all.len()).min_by_key(load).unwrap_or(0)
+    }
+
+    /// Sockets and connections on all shards.
+    pub fn load(&self) -> usize {
+        self.all.iter().map(|face| face.load.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Sends one message, from any thread. Sends to one connection that happen one after another
+    /// leave in that order: see [`Mailbox`].
+    ///
+    /// Text must be UTF-8; `owner` is the number of the endpoint that sends.
+    pub fn send(
+        &self,
+        conn: ConnId,
+        owner: u32,
+        kind: Kind,
+        payload: Payload<'_>,
+        marks: Marks,
+    ) -> Sent {
+        let gate = match self.owned(conn, owner) {
+            Ok(gate) => gate,
+            Err(refusal) => return refusal,
+        };
+        if let Some(local) = local(conn) {
+            return local.send(conn, kind, payload.as_slice(), marks);
+        }
+        let mailbox = &self.all[conn.shard()].mailbox;
+        let sent = gate.admit(payload.len(), marks);
+        if sent == Sent::Again || sent == Sent::Pressure {
+            if gate.want_writable() {
+                mailbox.post(Mail::WantsWritable(conn));
+            }
+            if sent == Sent::Again {
+                return sent;
+            }
+        }
+        mailbox.post_send(SendMail { conn, kind, payload: payload.into_bytes() });
+        sent
+    }
+
+    /// Puts a mail for the shard of `conn` into its box, if the connection is still there and
+    /// belongs to `owner`.
+    ///
+    /// # Errors
+    /// [`Sent::Closed`] or [`Sent::Denied`].
+    pub fn post(&self, conn: ConnId, owner: u32, mail: Mail) -> Result<(), Sent> {
+        self.owned(conn, owner)?;
+        self.all[conn.shard()].mailbox.post(mail);
+        Ok(())
+    }
+
+    /// Answers a client that wants in, once.
+    ///
+    /// # Errors
+    /// [`Sent::Closed`]; [`Sent::Denied`] also if it was answered before.
+    pub fn answer(&self, conn: ConnId, owner: u32, answer: Answer) -> Result<(), Sent> {
+        if !self.owned(conn, owner)?.answer() {
+            return Err(Sent::Denied);
+        }
+        match local(conn) {
+            Some(local) => local.answer(conn, answer),
+            None => self.all[conn.shard()].mailbox.post(Mail::Answer(conn, answer)),
+        }
+        Ok(())
+    }
+
+    /// Closes a connection for its endpoint, and refuses further sends.
+    ///
+    /// # Errors
+    /// [`Sent::Closed`] or [`Sent::Denied`].
+    pub fn close(
+        &self,
+        conn: ConnId,
+        owner: u32,
+        code: CloseCode,
+        reason: String,
+    ) -> Result<(), Sent> {
+        if !self.owned(conn, owner)?.shut(conn) {
+            return Err(Sent::Closed);
+        }
+        self.all[conn.shard()].mailbox.post(Mail::Close(conn, code, reason));
+        Ok(())
+    }
+
+    /// The gate of a connection that lives and belongs to `owner`.
+    ///
+    /// # Errors
+    /// [`Sent::Closed`] or [`Sent::Denied`].
+    pub fn owned(&self, conn: ConnId, owner: u32) -> Result<&Gate, Sent> {
+        let gate = self.gate(conn).ok_or(Sent::Closed)?;
+        gate.check(conn, owner)?;
+        Ok(gate)
+    }
+
+    /// The shard that orders what happens to `topic`.
+    pub fn home_of(&self, topic: &str) -> &Face {
+        // FNV-1a: stable within a run is all that is asked.
+        let hash = topic.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let index = usize::try_from(hash % self.all.len() as u64).unwrap_or(0);
+        &self.all[index]
+    }
+
+    /// True if some shard has so much mail that publishing must wait.
+    pub fn congested(&self) -> bool {
+        self.all.iter().any(|face| face.mailbox.congested())
+    }
+
+    fn gate(&self, conn: ConnId) -> Option<&Gate> {
+        self.all.get(conn.shard())?.gates.find(conn.slot())
+    }
+}
+
+/// The bytes of a message on their way out: borrowed from the caller, or shared.
+#[derive(Debug)]
+pub enum Payload<'a> {
+    /// Copied only if the message must wait or change threads.
+    Borrowed(&'a [u8]),
+    /// Handed over.
+    Shared(Bytes),
+}
+
+impl Payload<'_> {
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    /// True if there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}

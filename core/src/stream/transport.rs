@@ -1,0 +1,104 @@
+//! What moves bytes: readiness comes from the shard's poll, reads go into the shard's buffer,
+//! writes take a list of slices.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+use mio::Interest;
+use mio::unix::SourceFd;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
+
+/// A connected, non-blocking byte stream. Each kind is a variant, so that the hot path has no
+/// indirect call; TLS joins as one that wraps a socket.
+#[derive(Debug)]
+pub enum Transport {
+    /// A TCP socket.
+    Tcp(OwnedFd),
+    /// A Unix stream socket.
+    Unix(OwnedFd),
+}
+
+/// What a read came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing now; readiness will be told.
+    Nothing,
+    /// The peer has finished sending.
+    End,
+}
+
+impl Transport {
+    fn fd(&self) -> &OwnedFd {
+        match self {
+            Self::Tcp(fd) | Self::Unix(fd) => fd,
+        }
+    }
+
+    /// For registration only.
+    pub fn raw_fd(&self) -> RawFd {
+        self.fd().as_raw_fd()
+    }
+
+    /// Tells `registry` to report, under `token`, each time that it becomes readable or writable.
+    ///
+    /// # Errors
+    /// The system's, such as too many watches.
+    pub fn register(&self, registry: &mio::Registry, token: mio::Token) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        registry.register(&mut SourceFd(&self.raw_fd()), token, interest)
+    }
+
+    /// Reads once.
+    ///
+    /// # Errors
+    /// The connection is broken.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        loop {
+            return match rustix::net::recv(self.fd().as_fd(), &mut *buffer, RecvFlags::empty()) {
+                Ok((_, 0)) => Ok(Received::End),
+                Ok((_, count)) => Ok(Received::Bytes(count)),
+                Err(rustix::io::Errno::AGAIN) => Ok(Received::Nothing),
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => Err(error.into()),
+            };
+        }
+    }
+
+    /// Writes once; returns how many bytes went, 0 if there is no room now.
+    ///
+    /// # Errors
+    /// The connection is broken.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            return match rustix::net::send(self.fd(), bytes, SendFlags::NOSIGNAL) {
+                Ok(count) => Ok(count),
+                Err(rustix::io::Errno::AGAIN) => Ok(0),
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => Err(error.into()),
+            };
+        }
+    }
+
+    /// The same of several pieces in one call.
+    ///
+    /// # Errors
+    /// The connection is broken.
+    pub fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            let mut none = SendAncillaryBuffer::default();
+            return match rustix::net::sendmsg(self.fd(), pieces, &mut none, SendFlags::NOSIGNAL) {
+                Ok(count) => Ok(count),
+                Err(rustix::io::Errno::AGAIN) => Ok(0),
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => Err(error.into()),
+            };
+        }
+    }
+
+    /// Tells the peer that nothing more comes. That it may have gone already is no matter.
+    pub fn finish(&self) {
+        let _ = rustix::net::shutdown(self.fd(), Shutdown::Write);
+    }
+}
