@@ -1,0 +1,165 @@
+//! Who answers: one contract, however the endpoint is bound.
+//!
+//! A binding knows connections by handle only. It answers through [`crate::shard::Shards`], never
+//! holds a connection, and none of what it calls there calls back into it.
+
+pub mod plugin;
+
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use switchboard_websocket::Kind;
+
+use crate::conf::WebSocketSettings;
+use crate::shard::{ConnId, Joined, Marks};
+
+/// One generation of an endpoint: its conf section, and the running instance that answers.
+pub struct Endpoint {
+    /// Tells it from every other generation of this run.
+    pub number: u32,
+    /// Its section.
+    pub settings: WebSocketSettings,
+    /// How much may wait for one of its clients.
+    pub marks: Marks,
+    /// Connections from `open` until they are gone.
+    pub connections: AtomicUsize,
+    /// The instance.
+    pub binding: Box<dyn Binding>,
+}
+
+impl Endpoint {
+    /// `number` comes from [`next_number`].
+    pub fn new(number: u32, settings: WebSocketSettings, binding: Box<dyn Binding>) -> Self {
+        let limits = &settings.limits;
+        let marks = Marks { soft: limits.backlog_bytes_soft, hard: limits.backlog_bytes_max };
+        Self { number, settings, marks, connections: AtomicUsize::new(0), binding }
+    }
+
+    /// What the codec is told.
+    pub fn codec_limits(&self) -> switchboard_websocket::Limits {
+        let limits = &self.settings.limits;
+        switchboard_websocket::Limits {
+            message_bytes_max: limits.message_bytes_max,
+            frame_bytes_max: limits.frame_bytes_max,
+        }
+    }
+}
+
+/// A number that no other generation of this run has. 0 is nobody's.
+pub fn next_number() -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+/// How the host calls whoever answers. Calls for one connection never overlap and come in order;
+/// calls for different ones come from several threads at once.
+pub trait Binding: Send + Sync {
+    /// A client wants in. The answer comes through [`crate::shard::Shards::answer`], now or later.
+    ///
+    /// # Errors
+    /// It was not taken; nothing follows for this connection.
+    fn open(&self, conn: ConnId, request: &Request<'_>) -> Result<Session, Failed>;
+
+    /// One message. `seq` counts from 1.
+    fn message(&self, conn: ConnId, session: Session, seq: u64, message: Message<'_>) -> Verdict;
+
+    /// Room again, after a send said "pressure" or "again".
+    fn writable(&self, conn: ConnId, session: Session);
+
+    /// What a subscription came to.
+    fn subscribed(&self, conn: ConnId, session: Session, joined: &Joined);
+
+    /// The end, behind every message; exactly one for each `open` that was taken and not rejected.
+    fn closed(&self, conn: ConnId, session: Session, end: &Closed<'_>);
+
+    /// Ends the instance. No call follows, none is running.
+    fn stop(&self);
+}
+
+/// The endpoint's own word for a connection, handed back with each call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Session(pub usize);
+
+/// A client that wants in, without HTTP's types.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The connection's name for life.
+    pub uid: u64,
+    /// It came over TLS.
+    pub tls: bool,
+    /// The Host header.
+    pub authority: &'a str,
+    /// Path and query as sent.
+    pub target: &'a str,
+    /// Prefix of the section.
+    pub route: &'a str,
+    /// Decoded path below the prefix: empty or `/...`.
+    pub path: &'a str,
+    /// What follows `?`, as sent.
+    pub query: &'a str,
+    /// Address of the client, or `unix`.
+    pub peer: &'a str,
+    /// Address that it came to.
+    pub local: &'a str,
+    /// The host's choice, empty if none.
+    pub subprotocol: &'a str,
+    /// What the client offers, in its order.
+    pub subprotocols: &'a [String],
+    /// Names in lower case.
+    pub headers: &'a [(&'a str, &'a [u8])],
+}
+
+/// One message, as the endpoint gets it.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// Text or binary.
+    pub kind: Kind,
+    /// Text is UTF-8.
+    pub payload: &'a [u8],
+}
+
+/// What the endpoint made of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Processed.
+    Done,
+    /// Kept; an acknowledgement follows.
+    Deferred,
+    /// The connection is to be closed with 1011.
+    Failed(Failed),
+}
+
+/// An endpoint's failure, in words for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Failed(pub String);
+
+/// Why a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The client closed, or left without a word.
+    Client,
+    /// The endpoint closed.
+    Local,
+    /// Idle or ping limit.
+    Idle,
+    /// The client read too slowly.
+    Slow,
+    /// The host stops.
+    Shutdown,
+    /// A callback of the endpoint failed.
+    Fault,
+    /// The client broke the protocol or a limit.
+    Error,
+}
+
+/// The end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Closed<'a> {
+    /// Whose doing it is.
+    pub why: Why,
+    /// The client's close code if it sent one, 1005 if it sent none, 1006 if it left without a
+    /// Close, else the one that the host sends.
+    pub code: u16,
+    /// The reason beside the code.
+    pub reason: &'a str,
+}
