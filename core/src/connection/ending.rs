@@ -1,0 +1,139 @@
+//! The end of a connection is an event behind its messages.
+//!
+//! Whatever ended it, the endpoint first answers what came before; then it is told, once; then the
+//! Close frame leaves. RFC 6455, sections 5.5.1 and 7.1.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use switchboard_websocket::write_close;
+
+use super::row::{Cause, End, Phase, Row, name};
+use super::{Job, Shard};
+use crate::shard::ConnId;
+use crate::stream::Clock;
+
+impl Shard {
+    /// Notes why a connection ends; the first cause counts. What follows is done after the callback
+    /// that is running, if one is.
+    pub(super) fn end(&self, conn: ConnId, cause: Cause) {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn) else { return };
+        let gone = matches!(cause, Cause::Gone | Cause::Unanswered);
+        let heard = matches!(cause, Cause::PeerClose { .. } | Cause::Protocol(_)) || gone;
+        if row.phase < Phase::Ending {
+            Self::log_end(conn, row, &cause);
+            if row.phase == Phase::Opening {
+                Self::refuse_opening(row);
+            }
+            let gone = gone || row.phase == Phase::Opening;
+            row.phase = Phase::Ending;
+            row.rare().end = Some(End { cause, gone, heard });
+            let limits = &row.endpoint.settings.limits;
+            row.deadline = Clock::after(self.now(), limits.close_timeout);
+            self.arm(conn, row);
+            drop(rows);
+            return self.add_work(Job::End(conn));
+        }
+        let Some(end) = &mut row.rare().end else { return };
+        end.heard |= heard;
+        end.gone |= gone;
+        let (phase, sent) = (row.phase, row.backlog() == 0);
+        drop(rows);
+        match phase {
+            Phase::Ending if gone => self.add_work(Job::End(conn)),
+            Phase::Closing | Phase::Lingering if gone => self.free(conn),
+            Phase::Closing if heard && sent => self.close_sent(conn),
+            _ => {}
+        }
+    }
+
+    /// The stream has ended or is broken.
+    pub(super) fn lost(&self, conn: ConnId) {
+        self.end(conn, Cause::Gone);
+    }
+
+    /// Tells the endpoint, once it has answered what came before, and sends the Close frame.
+    pub(super) fn go_on_ending(&self, conn: ConnId) {
+        // What other threads have sent before the end goes before it.
+        self.take_sends();
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn).filter(|row| row.phase == Phase::Ending) else { return };
+        let overdue = row.deadline <= self.now();
+        let unacknowledged = row.unacknowledged() > 0;
+        let Some(end) = row.rare.as_ref().and_then(|rare| rare.end.as_ref()) else { return };
+        let must_wait = unacknowledged && end.cause.waits_for_acks();
+        // A socket that HTTP still holds comes soon, or its loss is told.
+        let no_socket = row.transport.is_none() && !end.gone;
+        if (must_wait || no_socket) && !overdue {
+            return;
+        }
+        let cause = end.cause.clone();
+        let endpoint = Arc::clone(&row.endpoint);
+        let session = row.session;
+        let topics = std::mem::take(&mut row.rare().topics);
+        drop(rows);
+        for (number, topic) in topics {
+            self.subscribers.borrow_mut().remove(number, conn);
+            self.leave(conn, &topic);
+        }
+        endpoint.binding.closed(conn, session, &cause.closed());
+        self.face.gates.at(conn.slot()).shut(conn);
+        self.take_sends();
+        self.send_close(conn, &cause);
+    }
+
+    fn send_close(&self, conn: ConnId, cause: &Cause) {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn) else { return };
+        let gone = row.rare().end.as_ref().is_none_or(|end| end.gone);
+        if gone || row.transport.is_none() {
+            drop(rows);
+            return self.free(conn);
+        }
+        row.phase = Phase::Closing;
+        row.paused = false;
+        row.rare().input = Vec::new();
+        let now = self.now();
+        row.deadline = Clock::after(now, row.endpoint.settings.limits.close_timeout);
+        self.arm(conn, row);
+        row.outbox(now).push_with(|out| write_close(out, cause.close(), None));
+        drop(rows);
+        self.flush(conn);
+        // What came while reading was paused is no event any more.
+        self.again.borrow_mut().push(conn);
+    }
+
+    /// The Close frame and all before it has left.
+    pub(super) fn close_sent(&self, conn: ConnId) {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn).filter(|row| row.phase == Phase::Closing) else { return };
+        if row.rare().end.as_ref().is_none_or(|end| end.heard) {
+            // The server ends the stream first; its socket stays until the client has done so too,
+            // lest unread bytes turn into a reset that overtakes the Close frame.
+            if let Some(transport) = &row.transport {
+                transport.finish();
+            }
+            row.phase = Phase::Lingering;
+        }
+    }
+
+    /// The row has gone; its handle is stale.
+    pub(super) fn free(&self, conn: ConnId) {
+        self.face.gates.at(conn.slot()).shut(conn);
+        let Some(row) = self.rows.borrow_mut().remove(conn) else { return };
+        row.endpoint.connections.fetch_sub(1, Ordering::Relaxed);
+        self.unload();
+    }
+
+    fn log_end(conn: ConnId, row: &Row, cause: &Cause) {
+        let name = name(conn, row);
+        match cause {
+            Cause::Protocol(error) => tracing::info!("{name}: the client broke a rule: {error}"),
+            Cause::Slow => tracing::info!("{name}: the client reads too slowly, closed with 1013"),
+            Cause::Unanswered => tracing::warn!("{name}: the endpoint did not answer in time"),
+            Cause::Fault => tracing::error!("{name}: closed with 1011"),
+            cause => tracing::debug!("{name}: ends: {cause:?}"),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What other threads ask, and the traffic of topics.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use switchboard_websocket::write_message;
+
+use super::row::{Cause, Phase};
+use super::{OnArrival, Shard};
+use crate::shard::{ConnId, Joined, Mail, Published, TopicMail};
+
+impl Shard {
+    /// Puts the sends of other threads behind what waits. Calls nobody back.
+    pub(super) fn take_sends(&self) {
+        while self.face.mailbox.has_sends() {
+            let mut sends = Vec::new();
+            self.face.mailbox.take_sends(&mut sends);
+            let mut rows = self.rows.borrow_mut();
+            for send in sends {
+                self.face.gates.at(send.conn.slot()).unload(send.payload.len());
+                let row = rows.get(send.conn).filter(|row| row.phase < Phase::Closing);
+                let Some(row) = row else { continue };
+                row.last_data = self.now();
+                self.put_message(send.conn, row, send.kind, &send.payload);
+                self.face.gates.at(send.conn.slot()).set_backlog(row.backlog());
+            }
+        }
+    }
+
+    /// Does what is asked for.
+    pub(super) fn take_mail(&self, on_arrival: &OnArrival) {
+        if !self.face.mailbox.has_mail() {
+            return;
+        }
+        let mut mails = Vec::new();
+        self.face.mailbox.take_mails(&mut mails);
+        for mail in mails {
+            match mail {
+                Mail::Arrived(arrival) => on_arrival(arrival),
+                Mail::Answer(conn, answer) => self.answered(conn, answer),
+                Mail::Close(conn, code, reason) => {
+                    self.take_sends();
+                    self.end(conn, Cause::Local { code, reason });
+                }
+                Mail::Ack(conn, seq) => self.acknowledge(conn, seq),
+                Mail::WantsWritable(conn) => self.wants_writable(conn),
+                Mail::Topic(mail) => self.at_home(mail),
+                Mail::Joined(joined) => self.joined(&joined),
+                Mail::Parted { conn, topic } => self.parted(conn, topic),
+                Mail::Deliver { topic, message, except } => {
+                    self.deliver(topic, &message, except);
+                }
+                Mail::Stop => self.stop(),
+            }
+        }
+    }
+
+    fn at_home(&self, mail: TopicMail) {
+        let shards = &self.shards;
+        let mut post = |shard: usize, mail| shards.face(shard).mailbox.post(mail);
+        self.home.borrow_mut().handle(mail, self.now(), &mut post);
+    }
+
+    /// What a subscription came to. Deliveries begin behind what the endpoint sends now.
+    fn joined(&self, joined: &Joined) {
+        let conn = joined.conn;
+        let mut rows = self.rows.borrow_mut();
+        let row = rows.get(conn).filter(|row| row.phase < Phase::Ending);
+        let Some(row) = row else {
+            drop(rows);
+            if joined.outcome.is_ok() {
+                self.leave(conn, &joined.name);
+            }
+            return;
+        };
+        if let Ok(number) = joined.outcome {
+            let topics = &mut row.rare().topics;
+            if !topics.iter().any(|(known, _)| *known == number) {
+                topics.push((number, Arc::clone(&joined.name)));
+            }
+        }
+        let (endpoint, session) = (Arc::clone(&row.endpoint), row.session);
+        drop(rows);
+        if joined.outcome.is_err() || joined.snapshot.is_some() {
+            endpoint.binding.subscribed(conn, session, joined);
+        }
+        if let Ok(number) = joined.outcome {
+            self.subscribers.borrow_mut().add(number, conn);
+        }
+    }
+
+    /// Tells the topic's home that `conn` is no member any more.
+    pub(super) fn leave(&self, conn: ConnId, topic: &Arc<str>) {
+        let mail = Mail::Topic(TopicMail::Unsubscribe { conn, topic: Arc::clone(topic) });
+        self.shards.home_of(topic).mailbox.post(mail);
+    }
+
+    fn parted(&self, conn: ConnId, topic: u64) {
+        self.subscribers.borrow_mut().remove(topic, conn);
+        if let Some(row) = self.rows.borrow_mut().get(conn) {
+            row.rare().topics.retain(|(number, _)| *number != topic);
+            row.tidy();
+        }
+    }
+
+    /// One message for every subscriber of this shard: the frame is made once.
+    fn deliver(&self, topic: u64, message: &Published, except: Option<ConnId>) {
+        let mut frame = Vec::with_capacity(message.payload.len() + 14);
+        write_message(&mut frame, message.kind, &message.payload, None);
+        let frame = Bytes::from(frame);
+        let mut slow = Vec::new();
+        let subscribers = self.subscribers.borrow();
+        let mut rows = self.rows.borrow_mut();
+        for conn in subscribers.of(topic) {
+            if Some(*conn) == except {
+                continue;
+            }
+            let Some(row) = rows.get(*conn).filter(|row| row.phase < Phase::Closing) else {
+                continue;
+            };
+            let waiting = row.backlog();
+            if waiting > 0 && waiting + frame.len() > row.endpoint.marks.hard {
+                slow.push(*conn);
+                continue;
+            }
+            self.put_shared(*conn, row, &frame);
+        }
+        drop(rows);
+        drop(subscribers);
+        for conn in slow {
+            self.end(conn, Cause::Slow);
+        }
+    }
+
+    fn stop(&self) {
+        self.stopping.set(true);
+        let conns = self.rows.borrow().conns(self.index);
+        for conn in conns {
+            self.end(conn, Cause::Shutdown);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Bytes to messages to the endpoint.
+
+use std::sync::Arc;
+
+use switchboard_websocket::{Decoder, Event, Role, write_pong};
+
+use super::row::{Cause, Phase, Row};
+use super::{Job, Shard};
+use crate::endpoint::{Endpoint, Message, Session, Verdict};
+use crate::shard::ConnId;
+use crate::stream::{NEVER, Received};
+
+/// Reads of one connection in one turn, so that a busy one does not starve the others.
+const READS: usize = 4;
+
+/// What a batch of input needs while the row is not borrowed.
+struct Batch {
+    decoder: Decoder,
+    endpoint: Arc<Endpoint>,
+    session: Session,
+}
+
+/// How a batch ended.
+enum Outcome {
+    /// All input is used up.
+    Drained,
+    /// The rest waits until the endpoint or the client has caught up.
+    Paused,
+    /// The connection ends.
+    Ended(Cause),
+    /// The row has gone, or is past the point where messages count.
+    Gone,
+}
+
+impl Shard {
+    /// The socket may have something to read.
+    pub(super) fn read(&self, conn: ConnId, buffer: &mut [u8]) {
+        for _ in 0..READS {
+            let received = {
+                let mut rows = self.rows.borrow_mut();
+                let Some(row) = rows.get(conn).filter(|row| !row.paused) else { return };
+                let Some(transport) = &row.transport else { return };
+                transport.read(buffer)
+            };
+            match received {
+                Ok(Received::Bytes(count)) => {
+                    self.take_in(conn, &mut buffer[..count]);
+                    // A short read means that the socket is empty: its next bytes are an event.
+                    if count < buffer.len() {
+                        return;
+                    }
+                }
+                Ok(Received::Nothing) => return,
+                Ok(Received::End) | Err(_) => return self.lost(conn),
+            }
+        }
+        self.again.borrow_mut().push(conn);
+    }
+
+    /// Works off a batch of input; the replies leave in one write.
+    pub(super) fn take_in(&self, conn: ConnId, input: &mut [u8]) {
+        let Some(mut batch) = self.begin(conn) else { return };
+        let mut at = 0;
+        let outcome = self.decode(conn, &mut batch, input, &mut at);
+        if let Some(row) = self.rows.borrow_mut().get(conn) {
+            row.decoder = batch.decoder;
+            if let Outcome::Paused = outcome {
+                row.paused = true;
+                row.rare().input = input[at..].to_vec();
+            }
+        }
+        self.uncork(conn);
+        match outcome {
+            Outcome::Ended(cause) => self.end(conn, cause),
+            Outcome::Paused => self.resume_if_possible(conn),
+            Outcome::Drained | Outcome::Gone => {}
+        }
+    }
+
+    fn begin(&self, conn: ConnId) -> Option<Batch> {
+        let mut rows = self.rows.borrow_mut();
+        let row = rows.get(conn)?;
+        row.last_read = self.now();
+        row.ping_sent = NEVER;
+        if row.phase == Phase::Lingering {
+            return None;
+        }
+        let decoder = std::mem::replace(&mut row.decoder, Decoder::new(Role::Server));
+        let batch = Batch { decoder, endpoint: Arc::clone(&row.endpoint), session: row.session };
+        drop(rows);
+        self.cork.borrow_mut().begin(conn);
+        Some(batch)
+    }
+
+    fn decode(&self, conn: ConnId, batch: &mut Batch, input: &mut [u8], at: &mut usize) -> Outcome {
+        let limits = batch.endpoint.codec_limits();
+        loop {
+            let event = match batch.decoder.next(&limits, input, at) {
+                Ok(Some(event)) => event,
+                Ok(None) => return Outcome::Drained,
+                Err(error) => return Outcome::Ended(Cause::Protocol(error)),
+            };
+            match event {
+                Event::Message { kind, payload } => {
+                    let Some(seq) = self.count(conn) else { continue };
+                    let message = Message { kind, payload };
+                    let verdict = batch.endpoint.binding.message(conn, batch.session, seq, message);
+                    if let Some(outcome) = self.judge(conn, seq, verdict) {
+                        return outcome;
+                    }
+                }
+                Event::Ping(payload) => {
+                    self.put(conn, |out| write_pong(out, payload, None));
+                }
+                Event::Pong(_) => {}
+                Event::Close(frame) => {
+                    let code = frame.as_ref().map(|frame| frame.code);
+                    let reason = frame.map_or(String::new(), |frame| frame.reason.to_owned());
+                    return Outcome::Ended(Cause::PeerClose { code, reason });
+                }
+            }
+        }
+    }
+
+    /// The number of the next message; `None` if messages no longer count.
+    fn count(&self, conn: ConnId) -> Option<u64> {
+        let mut rows = self.rows.borrow_mut();
+        let row = rows.get(conn).filter(|row| row.phase == Phase::Open)?;
+        row.seq += 1;
+        row.last_data = self.now();
+        Some(row.seq)
+    }
+
+    /// What follows from the endpoint's verdict; `None`: go on.
+    fn judge(&self, conn: ConnId, seq: u64, verdict: Verdict) -> Option<Outcome> {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn) else { return Some(Outcome::Gone) };
+        match verdict {
+            Verdict::Done => {}
+            Verdict::Deferred => {
+                let rare = row.rare();
+                if rare.acked >= rare.deferred {
+                    // Nothing was outstanding: all before this one is acknowledged.
+                    rare.acked = rare.acked.max(seq - 1);
+                }
+                rare.deferred = seq;
+            }
+            Verdict::Failed(failed) => {
+                tracing::error!("{}: {failed}", super::row::name(conn, row));
+                return Some(Outcome::Ended(Cause::Fault));
+            }
+        }
+        row.must_pause().then_some(Outcome::Paused)
+    }
+
+    /// Notes that every message up to `seq` is processed.
+    pub(super) fn acknowledge(&self, conn: ConnId, seq: u64) {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn) else { return };
+        let delivered = row.seq;
+        let rare = row.rare();
+        rare.acked = rare.acked.max(seq.min(delivered));
+        let (ending, settled) = (row.phase == Phase::Ending, row.unacknowledged() == 0);
+        drop(rows);
+        if ending && settled {
+            self.add_work(Job::End(conn));
+        }
+        self.resume_if_possible(conn);
+    }
+
+    /// Puts the end of a pause on the work list if it is over.
+    pub(super) fn resume_if_possible(&self, conn: ConnId) {
+        let mut rows = self.rows.borrow_mut();
+        if rows.get(conn).is_some_and(|row| row.paused && row.may_resume()) {
+            drop(rows);
+            self.add_work(Job::Resume(conn));
+        }
+    }
+
+    /// Works off what was read before the pause, then looks at the socket again.
+    pub(super) fn resume(&self, conn: ConnId) {
+        let mut input = {
+            let mut rows = self.rows.borrow_mut();
+            let ready = |row: &&mut Row| row.paused && row.may_resume();
+            let Some(row) = rows.get(conn).filter(ready) else { return };
+            row.paused = false;
+            std::mem::take(&mut row.rare().input)
+        };
+        if !input.is_empty() {
+            self.take_in(conn, &mut input);
+        }
+        let mut rows = self.rows.borrow_mut();
+        if let Some(row) = rows.get(conn)
+            && !row.paused
+        {
+            row.tidy();
+            self.arm(conn, row);
+            self.again.borrow_mut().push(conn);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What a shard keeps of one connection. It holds no buffer while the connection is idle.
+
+use std::sync::Arc;
+
+use switchboard_websocket::{CloseCode, Decoder, ProtocolError, Role};
+use tokio::sync::oneshot;
+
+use crate::endpoint::{Closed, Endpoint, Session, Why};
+use crate::shard::{Answer, ConnId};
+use crate::stream::{NEVER, Outbox, Tick, Transport};
+
+/// One connection.
+pub(super) struct Row {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) session: Session,
+    /// The connection's name for life.
+    pub(super) uid: u64,
+    pub(super) phase: Phase,
+    /// A flush is on the work list.
+    pub(super) dirty: bool,
+    /// Reading waits: the endpoint or the client cannot keep up.
+    pub(super) paused: bool,
+    /// None until the handshake has been written.
+    pub(super) transport: Option<Transport>,
+    pub(super) decoder: Decoder,
+    /// What could not leave at once.
+    pub(super) waiting: Option<Box<Waiting>>,
+    pub(super) rare: Option<Box<Rare>>,
+    /// Messages handed to the endpoint.
+    pub(super) seq: u64,
+    /// When the client sent something last.
+    pub(super) last_read: Tick,
+    /// When a message came or went last.
+    pub(super) last_data: Tick,
+    /// When a ping left that has no answer yet, or `NEVER`.
+    pub(super) ping_sent: Tick,
+    /// When the wheel looks at it next, or `NEVER`.
+    pub(super) alarm: Tick,
+    /// In the phases of the end: when it is over. Else `NEVER`.
+    pub(super) deadline: Tick,
+}
+
+/// The life of a connection, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// The endpoint has been asked.
+    Opening,
+    /// It has accepted; the socket is still in the hands of HTTP.
+    Accepted,
+    /// Messages go both ways.
+    Open,
+    /// The end is known; the endpoint has still to answer what came before, and then to be told.
+    Ending,
+    /// The endpoint knows; the Close frame leaves, the client's is awaited.
+    Closing,
+    /// Nothing more is sent; the client's end of the stream is awaited.
+    Lingering,
+}
+
+/// Frames that wait, and since when nothing has left.
+#[derive(Default)]
+pub(super) struct Waiting {
+    pub(super) outbox: Outbox,
+    pub(super) progress: Tick,
+}
+
+/// What few connections have, or all for a short time.
+#[derive(Default)]
+pub(super) struct Rare {
+    /// Where the endpoint's answer goes.
+    pub(super) answer: Option<oneshot::Sender<Answer>>,
+    /// Input that was read before reading was paused.
+    pub(super) input: Vec<u8>,
+    /// Topics of which it is a member: number and name.
+    pub(super) topics: Vec<(u64, Arc<str>)>,
+    /// Every message up to this one was acknowledged, of those that were deferred.
+    pub(super) acked: u64,
+    /// The last message that was deferred.
+    pub(super) deferred: u64,
+    /// Why it ends.
+    pub(super) end: Option<End>,
+}
+
+/// Why a connection ends, and what is known of the peer.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) cause: Cause,
+    /// The peer has gone: nothing can be sent.
+    pub(super) gone: bool,
+    /// The peer's Close has come, or can no more be read.
+    pub(super) heard: bool,
+}
+
+/// What ended a connection.
+#[derive(Debug, Clone)]
+pub(super) enum Cause {
+    /// The peer's Close.
+    PeerClose { code: Option<CloseCode>, reason: String },
+    /// The stream ended or broke without one.
+    Gone,
+    /// The peer broke a rule.
+    Protocol(ProtocolError),
+    /// The endpoint closed.
+    Local { code: CloseCode, reason: String },
+    /// No message for too long.
+    Idle,
+    /// No answer to a ping.
+    Silent,
+    /// The client did not read.
+    Slow,
+    /// The host stops.
+    Shutdown,
+    /// The endpoint failed.
+    Fault,
+    /// The endpoint did not answer `open` in time.
+    Unanswered,
+}
+
+impl Cause {
+    /// What the peer is told. RFC 6455, section 7.4.1. `None`: an empty Close, as the peer's was.
+    pub(super) fn close(&self) -> Option<(CloseCode, &str)> {
+        match self {
+            Self::PeerClose { code, .. } => code.map(|code| (code, "")),
+            Self::Local { code, reason } => Some((*code, reason)),
+            Self::Protocol(error) => Some((error.close_code(), "")),
+            Self::Idle => Some((CloseCode::GOING_AWAY, "idle for too long")),
+            Self::Silent => Some((CloseCode::GOING_AWAY, "no answer to a ping")),
+            Self::Slow => Some((CloseCode::TRY_AGAIN_LATER, "reads too slowly")),
+            Self::Shutdown => Some((CloseCode::GOING_AWAY, "the host stops")),
+            Self::Fault => Some((CloseCode::INTERNAL, "")),
+            Self::Gone | Self::Unanswered => None,
+        }
+    }
+
+    /// What the endpoint is told.
+    pub(super) fn closed(&self) -> Closed<'_> {
+        let why = match self {
+            Self::PeerClose { .. } | Self::Gone => Why::Client,
+            Self::Protocol(_) | Self::Unanswered => Why::Error,
+            Self::Local { .. } => Why::Local,
+            Self::Idle | Self::Silent => Why::Idle,
+            Self::Slow => Why::Slow,
+            Self::Shutdown => Why::Shutdown,
+            Self::Fault => Why::Fault,
+        };
+        let (code, reason) = match self {
+            Self::PeerClose { code, reason } => {
+                (code.map_or(1005, CloseCode::get), reason.as_str())
+            }
+            Self::Gone | Self::Unanswered => (1006, ""),
+            cause => cause.close().map_or((1006, ""), |(code, reason)| (code.get(), reason)),
+        };
+        Closed { why, code, reason }
+    }
+
+    /// True if the endpoint first answers what came before.
+    pub(super) fn waits_for_acks(&self) -> bool {
+        !matches!(self, Self::Local { .. } | Self::Fault | Self::Unanswered)
+    }
+}
+
+/// Deferred messages that one connection may have before reading waits.
+const DEFERRED_MAX: u64 = 64;
+
+impl Row {
+    pub(super) fn new(endpoint: Arc<Endpoint>, uid: u64, answer: oneshot::Sender<Answer>) -> Self {
+        let rare = Rare { answer: Some(answer), ..Rare::default() };
+        Self {
+            endpoint,
+            session: Session::default(),
+            uid,
+            phase: Phase::Opening,
+            dirty: false,
+            paused: false,
+            transport: None,
+            decoder: Decoder::new(Role::Server),
+            waiting: None,
+            rare: Some(Box::new(rare)),
+            seq: 0,
+            last_read: 0,
+            last_data: 0,
+            ping_sent: NEVER,
+            alarm: NEVER,
+            deadline: NEVER,
+        }
+    }
+
+    /// Bytes that wait in its own queue.
+    pub(super) fn backlog(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.outbox.len())
+    }
+
+    /// Where frames wait, made if need be.
+    pub(super) fn outbox(&mut self, now: Tick) -> &mut Outbox {
+        let fresh = || Box::new(Waiting { outbox: Outbox::default(), progress: now });
+        &mut self.waiting.get_or_insert_with(fresh).outbox
+    }
+
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// The first message that the endpoint keeps, if any: how many are behind it.
+    pub(super) fn unacknowledged(&self) -> u64 {
+        match &self.rare {
+            Some(rare) if rare.acked < rare.deferred => self.seq - rare.acked,
+            _ => 0,
+        }
+    }
+
+    /// True if no further message should be handed to the endpoint for now.
+    pub(super) fn must_pause(&self) -> bool {
+        self.backlog() > self.endpoint.marks.soft || self.unacknowledged() >= DEFERRED_MAX
+    }
+
+    /// True if it may go on after a pause.
+    pub(super) fn may_resume(&self) -> bool {
+        self.backlog() <= self.endpoint.marks.soft / 2 && self.unacknowledged() < DEFERRED_MAX
+    }
+
+    /// Gives back what is no longer needed.
+    pub(super) fn tidy(&mut self) {
+        if self.waiting.as_ref().is_some_and(|waiting| waiting.outbox.is_empty()) {
+            self.waiting = None;
+        }
+        let bare = |rare: &Rare| {
+            rare.answer.is_none()
+                && rare.input.is_empty()
+                && rare.topics.is_empty()
+                && rare.acked >= rare.deferred
+                && rare.end.is_none()
+        };
+        if self.rare.as_ref().is_some_and(|rare| bare(rare)) {
+            self.rare = None;
+        }
+    }
+}
+
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let prefix = &self.endpoint.settings.mount.prefix;
+        write!(f, "connection {} of {prefix} ({:?})", self.uid, self.phase)
+    }
+}
+
+/// A handle and what the log calls it.
+pub(super) fn name(conn: ConnId, row: &Row) -> String {
+    format!("{conn} {row:?}")
+}

@@ -1,0 +1,219 @@
+//! Messages to frames to the socket.
+
+use std::io::IoSlice;
+
+use bytes::Bytes;
+use switchboard_websocket::{Kind, OpCode, encode_header, write_message};
+
+use super::row::{Phase, Row};
+use super::{Job, Shard};
+use crate::shard::{ConnId, Local, Marks, Sent};
+use crate::stream::Transport;
+
+/// Frames of one connection, gathered while its input is worked off, so that the replies of one read
+/// leave in one write. Its memory is used again by the next.
+#[derive(Default)]
+pub(super) struct Cork {
+    conn: Option<ConnId>,
+    frames: Vec<u8>,
+}
+
+/// Gathered bytes that are written at once although the batch goes on.
+const CORK_BYTES_MAX: usize = 64 << 10;
+/// A payload of this length is written from where it lies instead of being copied.
+const DIRECT_BYTES_MIN: usize = 16 << 10;
+
+impl Cork {
+    pub(super) fn begin(&mut self, conn: ConnId) {
+        debug_assert!(self.frames.is_empty());
+        self.conn = Some(conn);
+    }
+
+    /// Bytes gathered for `conn`.
+    pub(super) fn len(&self, conn: ConnId) -> usize {
+        if self.conn == Some(conn) { self.frames.len() } else { 0 }
+    }
+}
+
+impl Local for Shard {
+    fn send(&self, conn: ConnId, kind: Kind, payload: &[u8], marks: Marks) -> Sent {
+        // What other threads have sent before goes before.
+        if self.face.mailbox.has_sends() {
+            self.take_sends();
+        }
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn).filter(|row| row.phase < Phase::Closing) else {
+            return Sent::Closed;
+        };
+        let corked = self.cork.borrow().len(conn);
+        let sent = marks.judge(row.backlog() + corked, payload.len());
+        if sent == Sent::Again || sent == Sent::Pressure {
+            self.face.gates.at(conn.slot()).want_writable();
+            self.schedule_flush(conn, row);
+        }
+        if sent != Sent::Again {
+            row.last_data = self.now();
+            self.put_message(conn, row, kind, payload);
+        }
+        sent
+    }
+
+    fn answer(&self, conn: ConnId, answer: crate::shard::Answer) {
+        self.answered(conn, answer);
+    }
+}
+
+impl Shard {
+    /// Puts a message behind what was gathered or waits; the limits are the caller's.
+    pub(super) fn put_message(&self, conn: ConnId, row: &mut Row, kind: Kind, payload: &[u8]) {
+        let mut cork = self.cork.borrow_mut();
+        if cork.conn != Some(conn) || row.waiting.is_some() {
+            drop(cork);
+            row.outbox(self.now()).push_with(|out| write_message(out, kind, payload, None));
+            return self.schedule_flush(conn, row);
+        }
+        if payload.len() < DIRECT_BYTES_MIN {
+            write_message(&mut cork.frames, kind, payload, None);
+            if cork.frames.len() > CORK_BYTES_MAX {
+                self.spill(row, &mut cork.frames, &[]);
+            }
+            return;
+        }
+        let mut header = [0; 14];
+        let opcode = OpCode::from(kind);
+        let len = encode_header(&mut header, true, false, opcode, payload.len(), None);
+        cork.frames.extend_from_slice(&header[..len]);
+        self.spill(row, &mut cork.frames, payload);
+    }
+
+    /// Puts a control frame behind what was gathered.
+    pub(super) fn put(&self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn).filter(|row| row.phase < Phase::Closing) else { return };
+        let mut cork = self.cork.borrow_mut();
+        if cork.conn == Some(conn) && row.waiting.is_none() {
+            write(&mut cork.frames);
+        } else {
+            drop(cork);
+            row.outbox(self.now()).push_with(write);
+            self.schedule_flush(conn, row);
+        }
+    }
+
+    /// Writes what was gathered for `conn`; the batch is over.
+    pub(super) fn uncork(&self, conn: ConnId) {
+        let mut cork = self.cork.borrow_mut();
+        cork.conn = None;
+        if cork.frames.is_empty() {
+            return;
+        }
+        match self.rows.borrow_mut().get(conn) {
+            Some(row) => self.spill(row, &mut cork.frames, &[]),
+            None => cork.frames.clear(),
+        }
+        if cork.frames.capacity() > 4 * CORK_BYTES_MAX {
+            cork.frames = Vec::new();
+        }
+    }
+
+    /// Writes `frames` and `payload`; what does not leave waits in the row. A connection that turns
+    /// out to be broken is noticed when it is read.
+    fn spill(&self, row: &mut Row, frames: &mut Vec<u8>, payload: &[u8]) {
+        let written = match &row.transport {
+            Some(transport) if row.waiting.is_none() => write_both(transport, frames, payload),
+            _ => 0,
+        };
+        let (from_frames, from_payload) =
+            (written.min(frames.len()), written.saturating_sub(frames.len()));
+        if from_frames < frames.len() || from_payload < payload.len() {
+            let outbox = row.outbox(self.now());
+            outbox.push(&frames[from_frames..]);
+            outbox.push(&payload[from_payload..]);
+        }
+        frames.clear();
+    }
+
+    /// Puts a flush on the work list, once.
+    pub(super) fn schedule_flush(&self, conn: ConnId, row: &mut Row) {
+        if !row.dirty {
+            row.dirty = true;
+            self.add_work(Job::Flush(conn));
+        }
+    }
+
+    /// Puts a frame that is shared with other connections behind what waits.
+    pub(super) fn put_shared(&self, conn: ConnId, row: &mut Row, frame: &Bytes) {
+        row.last_data = self.now();
+        if let (Some(transport), None) = (&row.transport, &row.waiting) {
+            let written = transport.write(frame).unwrap_or(frame.len());
+            if written == frame.len() {
+                return;
+            }
+            row.outbox(self.now()).push_shared(frame.slice(written..));
+        } else {
+            row.outbox(self.now()).push_shared(frame.clone());
+        }
+        self.schedule_flush(conn, row);
+    }
+
+    /// Writes what waits, and sees what follows from the room that there is now.
+    pub(super) fn flush(&self, conn: ConnId) {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn) else { return };
+        row.dirty = false;
+        let Some(transport) = &row.transport else { return };
+        let gate = self.face.gates.at(conn.slot());
+        if let Some(waiting) = &mut row.waiting {
+            let before = waiting.outbox.len();
+            if waiting.outbox.flush(transport).is_err() {
+                drop(rows);
+                return self.lost(conn);
+            }
+            if waiting.outbox.len() < before {
+                waiting.progress = self.now();
+            }
+            row.tidy();
+            gate.set_backlog(row.backlog());
+            self.arm(conn, row);
+        }
+        let (phase, backlog, soft) = (row.phase, row.backlog(), row.endpoint.marks.soft);
+        let resumes = row.paused && row.may_resume();
+        drop(rows);
+        if phase == Phase::Closing && backlog == 0 {
+            return self.close_sent(conn);
+        }
+        if resumes {
+            self.add_work(Job::Resume(conn));
+        }
+        if backlog <= soft / 2 && gate.take_wants_writable() {
+            self.add_work(Job::Writable(conn));
+        }
+    }
+
+    /// Somebody was refused on another thread.
+    pub(super) fn wants_writable(&self, conn: ConnId) {
+        if let Some(row) = self.rows.borrow_mut().get(conn) {
+            self.schedule_flush(conn, row);
+        }
+    }
+
+    pub(super) fn tell_writable(&self, conn: ConnId) {
+        let (endpoint, session) = {
+            let mut rows = self.rows.borrow_mut();
+            let open = |row: &&mut Row| (Phase::Accepted..=Phase::Ending).contains(&row.phase);
+            let Some(row) = rows.get(conn).filter(open) else { return };
+            (std::sync::Arc::clone(&row.endpoint), row.session)
+        };
+        endpoint.binding.writable(conn, session);
+    }
+}
+
+fn write_both(transport: &Transport, frames: &[u8], payload: &[u8]) -> usize {
+    let written = if payload.is_empty() {
+        transport.write(frames)
+    } else {
+        transport.write_vectored(&[IoSlice::new(frames), IoSlice::new(payload)])
+    };
+    // What cannot be written any more counts as gone: the reader learns that the peer has left.
+    written.unwrap_or(frames.len() + payload.len())
+}

@@ -1,0 +1,126 @@
+//! Limits in time: idle, ping and pong, no progress, the end.
+
+use std::time::Duration;
+
+use switchboard_websocket::write_ping;
+
+use super::row::{Cause, Phase, Row};
+use super::{Job, Shard};
+use crate::shard::ConnId;
+use crate::stream::{Clock, NEVER, Tick};
+
+/// What is due at a connection.
+enum Due {
+    Nothing,
+    Ping,
+    End(Cause),
+    /// The end takes too long.
+    Cut,
+}
+
+impl Shard {
+    /// Sees to it that the wheel comes by when something is due at `row`.
+    pub(super) fn arm(&self, conn: ConnId, row: &mut Row) {
+        let next = row.next_due();
+        if next < row.alarm {
+            row.alarm = self.wheel.borrow_mut().add(next, conn);
+        }
+    }
+
+    /// Looks at the connections whose time has come.
+    pub(super) fn wake_sleepers(&self) {
+        let mut due = Vec::new();
+        self.wheel.borrow_mut().advance(self.now(), &mut due);
+        for conn in due {
+            self.look_at(conn);
+        }
+    }
+
+    fn look_at(&self, conn: ConnId) {
+        let now = self.now();
+        let mut rows = self.rows.borrow_mut();
+        // An entry that an earlier one has overtaken is nobody's.
+        let Some(row) = rows.get(conn).filter(|row| row.alarm <= now) else { return };
+        row.alarm = NEVER;
+        let due = row.due(now);
+        if let Due::Ping = due {
+            row.ping_sent = now;
+        }
+        let phase = row.phase;
+        self.arm(conn, row);
+        drop(rows);
+        match due {
+            Due::Nothing => {}
+            Due::Ping => self.put(conn, |out| write_ping(out, b"", None)),
+            Due::End(cause) => self.end(conn, cause),
+            Due::Cut if phase == Phase::Ending => self.add_work(Job::End(conn)),
+            Due::Cut => self.free(conn),
+        }
+    }
+}
+
+impl Row {
+    fn due(&self, now: Tick) -> Due {
+        if self.deadline <= now {
+            return Due::Cut;
+        }
+        if self.phase != Phase::Open {
+            return Due::Nothing;
+        }
+        if self.slow_at() <= now {
+            return Due::End(Cause::Slow);
+        }
+        if self.idle_at() <= now {
+            return Due::End(Cause::Idle);
+        }
+        match self.ping_sent {
+            NEVER if self.ping_at() <= now => Due::Ping,
+            NEVER => Due::Nothing,
+            _ if self.pong_at() <= now => Due::End(Cause::Silent),
+            _ => Due::Nothing,
+        }
+    }
+
+    fn next_due(&self) -> Tick {
+        match self.phase {
+            Phase::Opening | Phase::Accepted => NEVER,
+            Phase::Open => {
+                let ping = if self.ping_sent == NEVER { self.ping_at() } else { self.pong_at() };
+                ping.min(self.slow_at()).min(self.idle_at())
+            }
+            Phase::Ending | Phase::Closing | Phase::Lingering => self.deadline,
+        }
+    }
+
+    fn slow_at(&self) -> Tick {
+        match &self.waiting {
+            Some(waiting) if waiting.outbox.len() > self.endpoint.marks.soft => {
+                Clock::after(waiting.progress, self.endpoint.settings.limits.slow_timeout)
+            }
+            _ => NEVER,
+        }
+    }
+
+    fn idle_at(&self) -> Tick {
+        after(self.last_data, self.endpoint.settings.limits.idle_timeout)
+    }
+
+    fn ping_at(&self) -> Tick {
+        // While reading is paused a pong would not be seen.
+        if self.paused {
+            return NEVER;
+        }
+        after(self.last_read, self.endpoint.settings.limits.ping_interval)
+    }
+
+    fn pong_at(&self) -> Tick {
+        if self.paused {
+            return NEVER;
+        }
+        Clock::after(self.ping_sent, self.endpoint.settings.limits.ping_timeout)
+    }
+}
+
+fn after(from: Tick, after: Option<Duration>) -> Tick {
+    after.map_or(NEVER, |after| Clock::after(from, after))
+}
