@@ -1,0 +1,169 @@
+//! The HTTP side: hyper, axum and tower around our own route table.
+//!
+//! A request asks for a WebSocket, and `upgrade` answers; or it does not, and `files` does. Whatever
+//! is refused gets its status here, and its reason in the log; in debug mode the client reads it too.
+
+mod files;
+mod serve;
+mod upgrade;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::watch;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::conf::Limits;
+use crate::endpoint::Endpoint;
+use crate::handshake;
+use crate::route::{self, Table};
+
+pub use files::Files;
+pub use serve::on_arrival;
+
+/// All that answers HTTP, for one conf.
+pub struct Front {
+    /// `<websocket>` sections.
+    pub websockets: Table<Arc<Endpoint>>,
+    /// `<http>` sections.
+    pub files: Table<Arc<Files>>,
+    /// Of the host.
+    pub limits: Limits,
+    /// Responses that refuse say why.
+    pub debug_mode: bool,
+    /// Turns true when the host stops.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Where a request came from; set on each by `serve`.
+#[derive(Debug, Clone)]
+struct Origin {
+    /// Index of the listener.
+    listener: usize,
+    /// None on a Unix socket.
+    peer: Option<SocketAddr>,
+    local: Option<SocketAddr>,
+}
+
+/// The layers round the one handler: our table routes, not axum's.
+fn router(front: Arc<Front>) -> Router {
+    let nosniff = HeaderValue::from_static("nosniff");
+    Router::new()
+        .fallback(answer)
+        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff))
+        .layer(CatchPanicLayer::new())
+        .with_state(front)
+}
+
+async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
+    let target = request.uri().clone();
+    let origin = request.extensions().get::<Origin>().cloned();
+    let Some(origin) = origin else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    match front.dispatch(&origin, request).await {
+        Ok(response) => {
+            tracing::debug!("{} {}: {}", client(&origin), target, response.status().as_u16());
+            response
+        }
+        Err(refused) => {
+            let status = refused.status;
+            tracing::info!(
+                "{} {}: {}: {}",
+                client(&origin),
+                target,
+                status.as_u16(),
+                refused.reason
+            );
+            front.refuse(&refused)
+        }
+    }
+}
+
+/// Who asks, for the log and for endpoints.
+fn client(origin: &Origin) -> String {
+    origin.peer.map_or_else(|| "unix".to_owned(), |peer| peer.to_string())
+}
+
+/// A request that is not answered as its client wishes.
+#[derive(Debug)]
+struct Refused {
+    status: StatusCode,
+    /// For a person.
+    reason: String,
+}
+
+impl Refused {
+    fn new(status: StatusCode, reason: impl Into<String>) -> Self {
+        Self { status, reason: reason.into() }
+    }
+}
+
+impl From<handshake::Refusal> for Refused {
+    fn from(refusal: handshake::Refusal) -> Self {
+        Self::new(refusal.status(), refusal.to_string())
+    }
+}
+
+impl From<route::BadPath> for Refused {
+    fn from(bad: route::BadPath) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, bad.to_string())
+    }
+}
+
+impl Front {
+    async fn dispatch(&self, origin: &Origin, request: Request) -> Result<Response, Refused> {
+        let path = route::decode(request.uri().path())?;
+        let host = handshake::host_name(request.headers());
+        let websocket = self.websockets.find(origin.listener, &host, &path);
+        if handshake::is_asked_for(request.headers()) {
+            let found = websocket.ok_or_else(|| {
+                Refused::new(StatusCode::NOT_FOUND, "no <websocket> section takes this path")
+            })?;
+            return upgrade::upgrade(origin, request, found.target, found.below, self).await;
+        }
+        if let Some(found) = self.files.find(origin.listener, &host, &path) {
+            let (head, _) = request.into_parts();
+            return found.target.answer(&head, found.below).await;
+        }
+        Err(match websocket {
+            Some(_) => handshake::Refusal::NoUpgrade.into(),
+            None => Refused::new(StatusCode::NOT_FOUND, "no section takes this path"),
+        })
+    }
+
+    fn refuse(&self, refused: &Refused) -> Response {
+        let status = refused.status;
+        let usual = status.canonical_reason().unwrap_or("refused");
+        let text = if self.debug_mode { refused.reason.as_str() } else { usual };
+        let mut response = Response::new(Body::from(format!("{} {text}\n", status.as_u16())));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        match status {
+            // RFC 6455, 4.4 and RFC 9110, 15.5.22.
+            StatusCode::UPGRADE_REQUIRED => {
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(axum::http::header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

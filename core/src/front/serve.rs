@@ -1,0 +1,199 @@
+//! One accepted socket as an HTTP connection, until it ends or becomes a WebSocket.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tower::ServiceExt;
+
+use super::{Front, Origin, router};
+use crate::connection::{OnArrival, Shard};
+use crate::shard::Arrival;
+use crate::stream::Transport;
+
+/// Headers of one request.
+const HEADERS_MAX: usize = 128;
+/// hyper reads with no smaller buffer.
+const HEADER_BYTES_MIN: usize = 8 << 10;
+
+/// What a shard does with each socket that comes from an acceptor.
+pub fn on_arrival(front: Arc<Front>) -> OnArrival {
+    Box::new(move |arrival| {
+        // Counted by the acceptor, until this task is over.
+        tokio::task::spawn_local(serve(Arc::clone(&front), arrival));
+    })
+}
+
+/// Counts a socket off its shard when HTTP is done with it.
+struct Counted;
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(shard) = Shard::current() {
+            shard.unload();
+        }
+    }
+}
+
+async fn serve(front: Arc<Front>, arrival: Arrival) {
+    let _counted = Counted;
+    let (listener, peer, at) = (arrival.listener, arrival.peer, arrival.at);
+    let socket = match Socket::new(arrival) {
+        Ok(socket) => socket,
+        Err(error) => return tracing::warn!("a socket could not be taken over: {error}"),
+    };
+    let origin = Origin { listener, peer, local: socket.local() };
+    let asked = Rc::new(Cell::new(false));
+    let service = {
+        let asked = Rc::clone(&asked);
+        let router = router(Arc::clone(&front));
+        let origin = origin.clone();
+        service_fn(move |mut request: Request<Incoming>| {
+            asked.set(true);
+            request.extensions_mut().insert(origin.clone());
+            router.clone().oneshot(request.map(axum::body::Body::new))
+        })
+    };
+    let mut builder = auto::Builder::new(OnShard);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(front.limits.handshake_timeout)
+        .max_buf_size(front.limits.header_bytes_max.max(HEADER_BYTES_MIN))
+        .max_headers(HEADERS_MAX);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
+    tokio::pin!(connection);
+    let mut stop = front.stop.clone();
+    // The clock of a new socket starts at accept and covers all up to the first request.
+    let first_request = tokio::time::sleep_until((at + front.limits.handshake_timeout).into());
+    tokio::pin!(first_request);
+    let mut waiting = true;
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    tracing::debug!("{}: HTTP ended: {error}", super::client(&origin));
+                }
+                return;
+            }
+            () = &mut first_request, if waiting => {
+                waiting = false;
+                if !asked.get() {
+                    return tracing::debug!("{}: no request in time", super::client(&origin));
+                }
+            }
+            _ = stop.wait_for(|stop| *stop), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// Runs what hyper spawns on this shard.
+#[derive(Debug, Clone, Copy)]
+struct OnShard;
+
+impl<F> hyper::rt::Executor<F> for OnShard
+where
+    F: Future<Output: 'static> + 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}
+
+/// A socket while HTTP has it.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    fn new(arrival: Arrival) -> io::Result<Self> {
+        if arrival.peer.is_some() {
+            TcpStream::from_std(arrival.socket.into()).map(Self::Tcp)
+        } else {
+            UnixStream::from_std(arrival.socket.into()).map(Self::Unix)
+        }
+    }
+
+    fn local(&self) -> Option<std::net::SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Takes the socket out of the runtime's poll.
+    pub(super) fn into_transport(self) -> io::Result<Transport> {
+        Ok(match self {
+            Self::Tcp(stream) => Transport::Tcp(stream.into_std()?.into()),
+            Self::Unix(stream) => Transport::Unix(stream.into_std()?.into()),
+        })
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
