@@ -1,18 +1,108 @@
-//! The program `switchboard`.
+//! Arguments, and the exit status.
 
-use std::env;
-use std::path::Path;
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use switchboard::library;
+use clap::{Args, Parser, Subcommand};
+use switchboard::conf::{self, LogLevel, Settings};
+use switchboard::{library, log, server};
+
+/// A host for WebSocket applications.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, infer_subcommands = false)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    conf: Conf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the host in the foreground (the default)
+    Serve(Conf),
+    /// Checks the conf and says what is wrong with it
+    Check(Conf),
+    /// Loads a plugin and says what it is; the host runs this in a child
+    #[command(hide = true, name = "plugin-probe")]
+    PluginProbe {
+        /// The library.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Conf {
+    /// The conf file
+    #[arg(short, long, value_name = "FILE", default_value = "zope.conf")]
+    conf: PathBuf,
+    /// Sets one key over the conf file: -X limits/max-message-size=2MB
+    #[arg(short = 'X', value_name = "PATH/KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// sysexits.h: wrong usage.
+const USAGE: u8 = 64;
+/// sysexits.h: bad conf.
+const BAD_CONF: u8 = 78;
 
 fn main() -> ExitCode {
-    let args: Vec<_> = env::args_os().skip(1).collect();
-    match args.as_slice() {
-        [subcommand, file] if subcommand == "plugin-probe" => library::probe_main(Path::new(file)),
-        _ => {
-            eprintln!("usage: switchboard plugin-probe FILE");
-            ExitCode::from(64)
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors, and go to standard output.
+            let status = if error.use_stderr() { USAGE } else { 0 };
+            let _ = error.print();
+            return status.into();
+        }
+    };
+    match arguments.command {
+        None => serve(&arguments.conf),
+        Some(Command::Serve(conf)) => serve(&conf),
+        Some(Command::Check(conf)) => check(&conf),
+        Some(Command::PluginProbe { file }) => library::probe_main(&file),
+    }
+}
+
+fn serve(conf: &Conf) -> ExitCode {
+    let settings = match load(conf) {
+        Ok(settings) => settings,
+        Err(status) => return status,
+    };
+    log::start(settings.log_level);
+    match server::serve(&settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("switchboard: {error}");
+            ExitCode::FAILURE
         }
     }
+}
+
+fn check(conf: &Conf) -> ExitCode {
+    let settings = match load(conf) {
+        Ok(settings) => settings,
+        Err(status) => return status,
+    };
+    log::start(LogLevel::Off);
+    match server::check(&settings) {
+        problems if problems.is_empty() => {
+            println!("{}: the conf is well", conf.conf.display());
+            ExitCode::SUCCESS
+        }
+        problems => {
+            for problem in problems {
+                eprintln!("{problem}");
+            }
+            BAD_CONF.into()
+        }
+    }
+}
+
+fn load(conf: &Conf) -> Result<Settings, ExitCode> {
+    conf::load(&conf.conf, std::env::vars(), &conf.set).map_err(|errors| {
+        eprint!("{}", conf::render(&errors, std::io::stderr().is_terminal()));
+        BAD_CONF.into()
+    })
 }

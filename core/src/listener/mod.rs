@@ -1,0 +1,135 @@
+//! Binds, accepts, and places each socket on a shard.
+
+mod acceptor;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Mode;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::conf::{Address, ListenerSettings};
+
+pub use acceptor::Acceptor;
+
+/// A socket that listens.
+#[derive(Debug)]
+pub struct Listener {
+    /// Name of its section.
+    pub name: String,
+    socket: OwnedFd,
+    place: Place,
+}
+
+/// Where it listens.
+#[derive(Debug, Clone)]
+enum Place {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+/// A listener that cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("<listener {name}> address {address}: {what}")]
+pub struct BindError {
+    /// Name of its section.
+    pub name: String,
+    /// As in the conf.
+    pub address: String,
+    /// What the system says, and what may help.
+    pub what: String,
+}
+
+impl Listener {
+    /// Binds and listens; nothing is accepted yet.
+    ///
+    /// # Errors
+    /// The address is taken, not ours, or not allowed.
+    pub fn bind(settings: &ListenerSettings) -> Result<Self, BindError> {
+        let bound = match &settings.address {
+            Address::Tcp(address) => bind_tcp(*address, settings.backlog),
+            Address::Unix(path) => bind_unix(path, settings),
+        };
+        bound.map(|(socket, place)| Self { name: settings.name.clone(), socket, place }).map_err(
+            |error| BindError {
+                name: settings.name.clone(),
+                address: settings.address.to_string(),
+                what: explain(&error, &settings.address),
+            },
+        )
+    }
+}
+
+impl std::fmt::Display for Listener {
+    /// The address, with the port that the system chose if the conf left that open.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.place {
+            Place::Tcp(address) => address.fmt(f),
+            Place::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Place::Unix(path) = &self.place {
+            // It may have been removed by hand.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<(OwnedFd, Place)> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    let bound = socket.local_addr()?.as_socket().unwrap_or(address);
+    Ok((socket.into(), Place::Tcp(bound)))
+}
+
+fn bind_unix(path: &Path, settings: &ListenerSettings) -> io::Result<(OwnedFd, Place)> {
+    sweep(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    // Before the name exists, so that nobody connects in between.
+    rustix::fs::fchmod(&socket, Mode::from_raw_mode(settings.socket_mode))?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    // The file got the mode less the umask.
+    rustix::fs::chmod(path, Mode::from_raw_mode(settings.socket_mode))?;
+    socket.listen(i32::try_from(settings.backlog).unwrap_or(i32::MAX))?;
+    Ok((socket.into(), Place::Unix(path.to_owned())))
+}
+
+/// Removes the socket of a host that was killed; never anything else.
+fn sweep(path: &Path) -> io::Result<()> {
+    let Ok(about) = path.symlink_metadata() else { return Ok(()) };
+    if !about.file_type().is_socket() {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "there is a file that is no socket",
+        ));
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        _ => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}
+
+fn explain(error: &io::Error, address: &Address) -> String {
+    let hint = match (error.kind(), address) {
+        (io::ErrorKind::AddrInUse, _) => "; another process listens there",
+        (io::ErrorKind::AddrNotAvailable, _) => "; this machine has no such address",
+        (io::ErrorKind::PermissionDenied, Address::Tcp(address)) if address.port() < 1024 => {
+            "; a port below 1024 needs the capability CAP_NET_BIND_SERVICE"
+        }
+        (io::ErrorKind::NotFound, Address::Unix(_)) => "; its directory does not exist",
+        _ => "",
+    };
+    format!("{error}{hint}")
+}

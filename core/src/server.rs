@@ -1,0 +1,318 @@
+//! The one place of wiring: from settings to a running host, and to its end.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use mio::{Poll, Waker};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime::LocalOptions;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use crate::conf::{EndpointSettings, Settings, WebSocketSettings};
+use crate::connection::{MAILBOX, Shard};
+use crate::endpoint::plugin::PluginEndpoint;
+use crate::endpoint::{self, Endpoint, Failed};
+use crate::front::{Files, Front, on_arrival};
+use crate::library::{Libraries, Library, LoadError, ProbeCommand, find};
+use crate::listener::{Acceptor, BindError, Listener};
+use crate::route::Table;
+use crate::shard::{Mail, SHARDS_MAX, Shards};
+
+/// Why the host did not start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// An address.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A plugin's file.
+    #[error("{at}: <plugin {name}>: {source}")]
+    Load {
+        /// Place in the conf.
+        at: String,
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        source: LoadError,
+    },
+    /// A plugin's instance.
+    #[error("{at}: <plugin {name}>: {source}")]
+    Start {
+        /// Place in the conf.
+        at: String,
+        /// Its name.
+        name: String,
+        /// What it said.
+        source: Failed,
+    },
+    /// The place of private copies.
+    #[error("{0}")]
+    Libraries(LoadError),
+    /// The system.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// A bug of the host.
+    #[error("a shard ended by itself: {0}")]
+    Shard(String),
+}
+
+/// Runs the host until a signal ends it.
+///
+/// # Errors
+/// It did not start, or a shard ended by itself.
+pub fn serve(settings: &Settings) -> Result<(), ServeError> {
+    raise_file_limit(settings);
+    let bound: Result<Vec<_>, _> = settings.listeners.iter().map(Listener::bind).collect();
+    let listeners = bound?;
+    let addresses: Vec<_> =
+        listeners.iter().map(|listener| (listener.name.clone(), listener.to_string())).collect();
+
+    let polls =
+        polls(settings.shards.clamp(1, SHARDS_MAX)).map_err(system("cannot make a poll"))?;
+    let (polls, wakers): (Vec<_>, Vec<_>) = polls.into_iter().unzip();
+    let shards = Arc::new(Shards::new(wakers));
+    let endpoints = start_endpoints(settings, &shards)?;
+    let (stop, stopped) = watch::channel(false);
+    let front = Arc::new(front(settings, &endpoints, stopped));
+    let (ended, mut ends) = mpsc::unbounded_channel();
+    for (index, poll) in polls.into_iter().enumerate() {
+        start_shard(index, poll, &shards, &front, settings, ended.clone())
+            .map_err(system("cannot start a shard"))?;
+    }
+    drop(ended);
+    let acceptor = Acceptor::start(listeners, Arc::clone(&shards), settings.limits.connections_max)
+        .map_err(system("cannot start the acceptor"))?;
+    for (name, address) in &addresses {
+        tracing::info!("listening on {address} (listener {name})");
+    }
+    tracing::info!("ready: {} endpoints on {} shards", endpoints.len(), shards.count());
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(system("cannot start the control runtime"))?;
+    runtime.block_on(async {
+        let mut signals = Signals::new().map_err(system("cannot wait for signals"))?;
+        tokio::select! {
+            name = signals.next() => tracing::info!("{name}: stopping"),
+            end = ends.recv() => return Err(ServeError::Shard(end.unwrap_or_default())),
+        }
+        acceptor.stop();
+        // Nobody listens if no socket is with HTTP.
+        let _ = stop.send(true);
+        for index in 0..shards.count() {
+            shards.face(index).mailbox.post(Mail::Stop);
+        }
+        tokio::select! {
+            () = all_ended(&mut ends) => {}
+            () = tokio::time::sleep(settings.stop_timeout) => {
+                tracing::warn!("stop-timeout is over: {} connections are cut", shards.load());
+                return Ok(());
+            }
+            name = signals.next() => {
+                tracing::warn!("{name} again: {} connections are cut", shards.load());
+                std::process::exit(1);
+            }
+        }
+        stop_endpoints(endpoints, &mut signals, settings).await;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// Tries what the conf names, short of serving: every plugin is found and loaded. Returns what is
+/// wrong.
+pub fn check(settings: &Settings) -> Vec<ServeError> {
+    let libraries = match libraries(settings) {
+        Ok(libraries) => libraries,
+        Err(error) => return vec![error],
+    };
+    let problem = |section: &WebSocketSettings| load(&libraries, settings, section).err();
+    settings.websockets.iter().filter_map(problem).collect()
+}
+
+fn system(what: &'static str) -> impl Fn(std::io::Error) -> ServeError {
+    move |source| ServeError::System { what, source }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    term: tokio::signal::unix::Signal,
+    int: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Each connection needs a descriptor, and the usual soft limit is far below the hard one.
+fn raise_file_limit(settings: &Settings) {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum && setrlimit(Resource::Nofile, raised).is_err() {
+        tracing::warn!("the limit of open files could not be raised");
+    }
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let promised = settings.limits.connections_max as u64;
+    if files < promised {
+        tracing::warn!(
+            "max-connections is {promised}, but the limit of open files (ulimit -n) is {files}"
+        );
+    }
+}
+
+fn polls(count: usize) -> std::io::Result<Vec<(Poll, Waker)>> {
+    let make = |_| {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), MAILBOX)?;
+        Ok((poll, waker))
+    };
+    (0..count).map(make).collect()
+}
+
+fn start_endpoints(
+    settings: &Settings,
+    shards: &Arc<Shards>,
+) -> Result<Vec<Arc<Endpoint>>, ServeError> {
+    let libraries = libraries(settings)?;
+    let start = |section: &WebSocketSettings| {
+        let EndpointSettings::Plugin(plugin) = &section.endpoint;
+        let library = load(&libraries, settings, section)?;
+        let number = endpoint::next_number();
+        let instance = PluginEndpoint::start(&library, number, section, plugin, shards);
+        let instance = instance.map_err(|source| {
+            let (at, name) = (plugin.at.clone(), plugin.name.clone());
+            ServeError::Start { at, name, source }
+        })?;
+        let (prefix, id, version) = (&section.mount.prefix, &library.id, &library.version);
+        tracing::info!("{prefix}: plugin {id} {version} ({})", library.file.display());
+        Ok(Arc::new(Endpoint::new(number, section.clone(), Box::new(instance))))
+    };
+    settings.websockets.iter().map(start).collect()
+}
+
+fn libraries(settings: &Settings) -> Result<Libraries, ServeError> {
+    let private = settings.client_home.join("run").join("plugins");
+    Libraries::new(private, ProbeCommand::this_program()).map_err(ServeError::Libraries)
+}
+
+/// Finds and loads the plugin of a section. A name that contains a slash is a path, from
+/// `instancehome` if it is relative.
+fn load(
+    libraries: &Libraries,
+    settings: &Settings,
+    section: &WebSocketSettings,
+) -> Result<Arc<Library>, ServeError> {
+    let EndpointSettings::Plugin(plugin) = &section.endpoint;
+    let file = if plugin.name.contains('/') {
+        Ok(settings.instance_home.join(&plugin.name))
+    } else {
+        find(&settings.plugin_path, &plugin.name)
+    };
+    file.and_then(|file| libraries.load(&file)).map_err(|source| {
+        let (at, name) = (plugin.at.clone(), plugin.name.clone());
+        ServeError::Load { at, name, source }
+    })
+}
+
+fn front(settings: &Settings, endpoints: &[Arc<Endpoint>], stop: watch::Receiver<bool>) -> Front {
+    let listeners: Vec<_> = settings.listeners.iter().map(|known| known.name.clone()).collect();
+    let websockets = endpoints
+        .iter()
+        .map(|endpoint| (endpoint.settings.mount.clone(), Arc::clone(endpoint)))
+        .collect();
+    let files = settings
+        .https
+        .iter()
+        .map(|http| (http.mount.clone(), Arc::new(Files::new(http.files.clone()))))
+        .collect();
+    Front {
+        websockets: Table::new(websockets, &listeners),
+        files: Table::new(files, &listeners),
+        limits: settings.limits.clone(),
+        debug_mode: settings.debug_mode,
+        stop,
+    }
+}
+
+fn start_shard(
+    index: usize,
+    poll: Poll,
+    shards: &Arc<Shards>,
+    front: &Arc<Front>,
+    settings: &Settings,
+    ended: mpsc::UnboundedSender<String>,
+) -> std::io::Result<JoinHandle<()>> {
+    let (shards, front) = (Arc::clone(shards), Arc::clone(front));
+    let (limits, topics) = (settings.limits.clone(), settings.topics.clone());
+    std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+        // Told also if the thread panics.
+        let mut end = Ended { ended, how: format!("shard {index} panicked") };
+        let run = || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build_local(LocalOptions::default())?;
+            runtime.block_on(async {
+                let shard = Shard::new(index, shards, &poll, limits, topics)?;
+                shard.run(poll, on_arrival(front)).await
+            })
+        };
+        end.how = match run() {
+            Ok(()) => format!("shard {index} has stopped"),
+            Err(error) => format!("shard {index}: {error}"),
+        };
+    })
+}
+
+struct Ended {
+    ended: mpsc::UnboundedSender<String>,
+    how: String,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // Nobody waits any more when the stop took too long.
+        let _ = self.ended.send(std::mem::take(&mut self.how));
+    }
+}
+
+async fn all_ended(ends: &mut mpsc::UnboundedReceiver<String>) {
+    while let Some(how) = ends.recv().await {
+        tracing::debug!("{how}");
+    }
+}
+
+/// Ends the instances, beside the signals: a plugin may take its time.
+async fn stop_endpoints(endpoints: Vec<Arc<Endpoint>>, signals: &mut Signals, settings: &Settings) {
+    let stopping = tokio::task::spawn_blocking(move || {
+        for endpoint in endpoints {
+            endpoint.binding.stop();
+        }
+    });
+    tokio::select! {
+        _ = stopping => {}
+        () = tokio::time::sleep(settings.stop_timeout) => {
+            tracing::warn!("stop-timeout is over: a plugin's stop() has not returned");
+            std::process::exit(1);
+        }
+        name = signals.next() => {
+            tracing::warn!("{name} again: a plugin's stop() has not returned");
+            std::process::exit(1);
+        }
+    }
+}
