@@ -1,6 +1,7 @@
 //! The host's functions, called safely.
 
 use std::ffi::c_void;
+use std::sync::{Mutex, PoisonError};
 
 use switchboard_abi::*;
 
@@ -10,8 +11,8 @@ use crate::message::Body;
 use crate::request::{Accept, Reject};
 use crate::topics::{Publication, Subscription};
 
-/// An instance's way to the host. It is never freed: handles of connections, which anybody may
-/// keep for ever, lead here.
+/// The way to a host. It is never freed: handles of connections, which anybody may keep for ever,
+/// lead here.
 pub(crate) struct Link {
     host: *const sb_host,
     /// NULL if this host has no topics.
@@ -29,7 +30,7 @@ unsafe impl Sync for Link {}
 /// Calls a function of a table, or says that the table has none of that name.
 macro_rules! call {
     ($table:expr, $type:ident, $name:ident, $($argument:expr),*) => {{
-        // SAFETY: the table lives as long as the process, by the contract of `Link::new`.
+        // SAFETY: the table lives as long as the process, by the contract of `Link::to`.
         match unsafe { known!($table, $type, $name) }.flatten() {
             // SAFETY: a function of the host, which was given its own table, and arguments that
             // live until it returns, which is all that the header asks for.
@@ -40,16 +41,25 @@ macro_rules! call {
 }
 
 impl Link {
+    /// The link to this host: the same for every instance that is given the same table.
+    ///
     /// # Safety
     /// The caller ensures that `host` is the host's table, which lives as long as the process.
-    pub(super) unsafe fn new(host: *const sb_host) -> Self {
+    pub(super) unsafe fn to(host: *const sb_host) -> &'static Self {
+        static LINKS: Mutex<Vec<&'static Link>> = Mutex::new(Vec::new());
+        let mut links = LINKS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(link) = links.iter().find(|link| link.host == host) {
+            return link;
+        }
         let mut link = Self { host, topics: std::ptr::null(), parked: Parked::default() };
         link.topics = link.extension(SB_TOPICS_ID).cast();
+        let link: &'static Self = Box::leak(Box::new(link));
+        links.push(link);
         link
     }
 
     fn extension(&self, id: &std::ffi::CStr) -> *const c_void {
-        // SAFETY: by the contract of `new`.
+        // SAFETY: by the contract of `to`.
         match unsafe { known!(self.host, sb_host, extension) }.flatten() {
             // SAFETY: the host's own table, and a string with its terminating zero.
             Some(function) => unsafe { function(self.host, id.as_ptr()) },
@@ -73,7 +83,7 @@ impl Link {
 
     pub(crate) fn log(&self, level: u32, target: &str, text: &str) {
         let (target, text) = (sb_bytes::new(target.as_bytes()), sb_bytes::new(text.as_bytes()));
-        // SAFETY: by the contract of `new`.
+        // SAFETY: by the contract of `to`.
         if let Some(function) = unsafe { known!(self.host, sb_host, log) }.flatten() {
             // SAFETY: the host's own table, and texts that live until it returns.
             unsafe { function(self.host, level, target, text) };

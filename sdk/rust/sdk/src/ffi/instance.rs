@@ -97,7 +97,7 @@ unsafe extern "C" fn create<E: Endpoint>(
         return SB_E_UNSUPPORTED;
     }
     // SAFETY: the host's table, which lives as long as the process.
-    let link: &'static Link = Box::leak(Box::new(unsafe { Link::new(host) }));
+    let link = unsafe { Link::to(host) };
     // SAFETY: the conf lives until `destroy`.
     let Ok((route, name, settings)) = (unsafe { read::config(config) }) else {
         // SAFETY: the host's sink.
