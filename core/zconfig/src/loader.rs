@@ -1,0 +1,165 @@
+//! Where text and environment come from. The parser asks a [`Loader`] and does no I/O itself.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use crate::error::ErrorKind;
+
+/// Gives the parser the files and the variables it asks for.
+pub trait Loader {
+    /// The file that `%include target` in the file `from` means.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::IncludeRemote`] and [`ErrorKind::IncludeFragment`].
+    fn resolve(&self, from: &Path, target: &str) -> Result<PathBuf, ErrorKind> {
+        join(from, target)
+    }
+
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being read.
+    fn read(&self, file: &Path) -> io::Result<Vec<u8>>;
+
+    /// The environment variable that `$(name)` means.
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+/// Reads from the file system, with an environment that was collected once.
+#[derive(Debug, Clone, Default)]
+pub struct FsLoader {
+    environment: HashMap<String, String>,
+}
+
+impl FsLoader {
+    /// A loader that knows these variables and no others.
+    pub fn new(environment: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { environment: environment.into_iter().collect() }
+    }
+}
+
+impl Loader for FsLoader {
+    fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
+        std::fs::read(file)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.environment.get(name).cloned()
+    }
+}
+
+/// Joins `target` with the file that names it as a browser joins a link with its page:
+/// relative to its directory, `%20` decoded, `.` and `..` resolved in the text.
+///
+/// # Errors
+///
+/// [`ErrorKind::IncludeRemote`] for what is no file, [`ErrorKind::IncludeFragment`] for `a#b`.
+pub fn join(from: &Path, target: &str) -> Result<PathBuf, ErrorKind> {
+    let (target, fragment) = target.split_once('#').unwrap_or((target, ""));
+    if !fragment.is_empty() {
+        return Err(ErrorKind::IncludeFragment);
+    }
+    let path = local_path(target).ok_or_else(|| ErrorKind::IncludeRemote(target.into()))?;
+    if path.is_empty() {
+        return Ok(from.into());
+    }
+    let directory = from.parent().unwrap_or(Path::new(""));
+    Ok(normal(&directory.join(percent_decoded(path))))
+}
+
+/// The path of a relative or `file:` URL; none if it names another machine or scheme.
+fn local_path(target: &str) -> Option<&str> {
+    let rest = match target.split_once(':') {
+        Some((scheme, rest)) if is_scheme(scheme) => {
+            scheme.eq_ignore_ascii_case("file").then_some(rest)?
+        }
+        _ => target,
+    };
+    let Some(authority) = rest.strip_prefix("//") else {
+        return Some(rest);
+    };
+    let slash = authority.find('/')?;
+    let (host, path) = authority.split_at(slash);
+    (host.is_empty() || host.eq_ignore_ascii_case("localhost")).then_some(path)
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+}
+
+/// `%20` and its like decoded; what is no such escape, or would not be UTF-8, stays.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let escape = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let decoded = escape
+            .filter(|digits| first == b'%' && digits.bytes().all(|b| b.is_ascii_hexdigit()))
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(decoded.unwrap_or(first));
+        rest = if decoded.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.into())
+}
+
+/// `a/./b/../c` as `a/c`, by the text alone; `..` above the root stays at the root.
+fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => match out.components().next_back() {
+                Some(Component::Normal(_)) => _ = out.pop(),
+                Some(Component::RootDir | Component::Prefix(_)) => {}
+                _ => out.push(".."),
+            },
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::join;
+
+    fn check(from: &str, target: &str, expected: Option<&str>) {
+        let joined = join(Path::new(from), target).ok();
+        assert_eq!(joined.as_deref(), expected.map(Path::new), "{target} in {from}");
+    }
+
+    #[test]
+    fn an_include_is_relative_to_its_file() {
+        check("/etc/a/zope.conf", "b.conf", Some("/etc/a/b.conf"));
+        check("/etc/a/zope.conf", "./x/../b.conf", Some("/etc/a/b.conf"));
+        check("/etc/a/zope.conf", "../../../b.conf", Some("/b.conf"));
+        check("/etc/a/zope.conf", "/srv/b.conf", Some("/srv/b.conf"));
+        check("/etc/a/zope.conf", "b%20c d.conf", Some("/etc/a/b c d.conf"));
+        check("/etc/a/zope.conf", "100%.conf", Some("/etc/a/100%.conf"));
+        check("/etc/a/zope.conf", "%ff.conf", Some("/etc/a/%ff.conf"));
+        check("/etc/a/zope.conf", "b.conf#", Some("/etc/a/b.conf"));
+        check("/etc/a/zope.conf", "", Some("/etc/a/zope.conf"));
+        check("zope.conf", "b.conf", Some("b.conf"));
+        check("etc/zope.conf", "../../b.conf", Some("../b.conf"));
+    }
+
+    #[test]
+    fn file_urls_are_files_and_others_are_refused() {
+        check("/etc/zope.conf", "file:///srv/b.conf", Some("/srv/b.conf"));
+        check("/etc/zope.conf", "FILE:/srv/b.conf", Some("/srv/b.conf"));
+        check("/etc/zope.conf", "file:b.conf", Some("/etc/b.conf"));
+        check("/etc/zope.conf", "file://localhost/b.conf", Some("/b.conf"));
+        check("/etc/zope.conf", "file://elsewhere/b.conf", None);
+        check("/etc/zope.conf", "//elsewhere/b.conf", None);
+        check("/etc/zope.conf", "http://localhost/b.conf", None);
+        check("/etc/zope.conf", "package:a:b.conf", None);
+        check("/etc/zope.conf", "b.conf#part", None);
+        check("/etc/zope.conf", "dir/a:b.conf", Some("/etc/dir/a:b.conf"));
+    }
+}
