@@ -1,6 +1,29 @@
 //! Conf text to typed settings, read once at start.
 //!
 //! No stage of the host reads text, environment or files of the conf afterwards.
+//!
+//! A file goes through the modules in this order: [`load()`] has it parsed and finds its layers;
+//! `provide` and `overrides` turn each into a dictionary by the [`schema`], with the `place` of
+//! every value; `complete` adds the defaults; serde fills `raw` with values of each `datatype`;
+//! `settle` checks what they mean together. What is wrong is collected on the way as an
+//! [`ConfErrors`].
+
+mod complete;
+mod datatype;
+mod directives;
+mod error;
+mod load;
+mod overrides;
+mod place;
+mod provide;
+mod raw;
+pub mod schema;
+mod settle;
+mod suggest;
+
+pub use datatype::Wrong;
+pub use error::{ConfError, ConfErrors, render};
+pub use load::load;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -102,7 +125,7 @@ pub struct ListenerSettings {
 }
 
 /// Where a listener listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
     /// `8080`, `host:8080`, `[::1]:8080`; port 0 is any free one. Without a host: 127.0.0.1.
     Tcp(SocketAddr),

@@ -1,0 +1,297 @@
+//! A tree and the schema to one layer of figment: every value with its line.
+
+use std::collections::HashMap;
+
+use figment::value::{Dict, Tag, Value};
+use switchboard_zconfig::{Entry, Key as Line, Pos, Section, Tree};
+
+use super::datatype::{Datatype, Prefix};
+use super::error::Faults;
+use super::place::{Place, Places};
+use super::schema::{Child, Key, Naming, ROOT, Role, SectionType};
+use super::suggest::{listed, nearest};
+
+/// In the dictionary of a section with a name: that name, with the place of its header.
+pub(super) const NAME: &str = "%name";
+
+/// Turns the trees of one conf into dictionaries.
+pub(super) struct Walk<'w> {
+    pub(super) faults: &'w mut Faults,
+    pub(super) places: &'w mut Places,
+}
+
+/// The section that is being walked.
+struct Here<'t> {
+    section: &'static SectionType,
+    role: Role,
+    /// The headers on the way here, as messages show them.
+    path: String,
+    dict: Dict,
+    /// Where each key and section was first given in this file.
+    seen: HashMap<String, &'t Pos>,
+}
+
+impl Walk<'_> {
+    /// The values of one file.
+    pub(super) fn layer(&mut self, tree: &Tree) -> Dict {
+        for import in &tree.imports {
+            let message = "is not supported: every section that switchboard knows is known \
+                           without it";
+            self.faults.at(&Place::File(import.at.clone(), 7), "%import", message);
+        }
+        self.inside(&tree.root, &ROOT, Role::Part, String::new())
+    }
+
+    fn inside(
+        &mut self,
+        tree: &Section,
+        section: &'static SectionType,
+        role: Role,
+        path: String,
+    ) -> Dict {
+        let seen = HashMap::new();
+        let mut here = Here { section, role, path, dict: Dict::new(), seen };
+        for entry in &tree.entries {
+            match entry {
+                Entry::Key(line) if section.free => self.free(&mut here, line),
+                Entry::Key(line) => self.key(&mut here, line),
+                Entry::Section(section) => self.section(&mut here, section),
+            }
+        }
+        here.dict
+    }
+
+    /// A key of a section that takes any.
+    fn free(&mut self, here: &mut Here<'_>, line: &Line) {
+        let tag = self.places.tag(value_place(line));
+        push(&mut here.dict, &line.key, Value::String(tag, line.value.clone()));
+    }
+
+    fn key<'t>(&mut self, here: &mut Here<'t>, line: &'t Line) {
+        let name = line.key.to_ascii_lowercase();
+        let directive = here.directive(&line.key);
+        let place = Place::File(line.at.clone(), width(&line.key));
+        let key = here.section.key(&name);
+        let Some(key) = key.filter(|key| here.role.takes(key)) else {
+            self.faults.incomplete = true;
+            return self.faults.at(&place, &directive, unknown_key(here, &name));
+        };
+        if let Some(first) = here.seen.get(&name).filter(|_| !key.many) {
+            let message = format!("given twice; the first is at {first}");
+            return self.faults.at(&place, &directive, message);
+        }
+        here.seen.entry(name.clone()).or_insert(&line.at);
+        let value = self.value(key, &line.value, value_place(line), &directive);
+        if key.many {
+            push(&mut here.dict, &name, value);
+        } else {
+            here.dict.insert(name, value);
+        }
+    }
+
+    /// A value of `key`; in place of a wrong one, which is reported, one that does no harm.
+    pub(super) fn value(&mut self, key: &Key, text: &str, place: Place, directive: &str) -> Value {
+        let good = match key.kind.check(text) {
+            Ok(()) => text,
+            Err(wrong) => {
+                self.faults.at(&place, directive, wrong.about(text));
+                key.fallback.shown()
+            }
+        };
+        Value::String(self.places.tag(place), good.into())
+    }
+
+    fn section<'t>(&mut self, here: &mut Here<'t>, tree: &'t Section) {
+        let place = Place::File(tree.at.clone(), width(&tree.header()));
+        let directive = here.directive(&tree.header());
+        let Some(child) = here.section.child(&tree.type_name) else {
+            self.faults.incomplete = true;
+            return self.faults.at(&place, &directive, unknown_section(here, tree));
+        };
+        let name = match name(child.section, tree) {
+            Ok(name) => name,
+            Err(message) => {
+                self.faults.incomplete = true;
+                self.faults.at(&place, &directive, message);
+                // What stands inside can still be looked at.
+                self.inside(tree, child.section, child.role, directive);
+                return;
+            }
+        };
+        let dict = self.inside(tree, child.section, child.role, directive.clone());
+        let tag = self.places.tag(place.clone());
+        let Some(name) = name else {
+            let seen = here.seen.insert(tree.type_name.clone(), &tree.at);
+            match seen {
+                None => _ = here.dict.insert(tree.type_name.clone(), Value::Dict(tag, dict)),
+                Some(first) => {
+                    let message = format!("given twice; the first is at {first}");
+                    self.faults.at(&place, &directive, message);
+                }
+            }
+            return;
+        };
+        let mut slot = slot(child, &name, &dict);
+        if let Some(first) = here.seen.get(&format!("{} {slot}", tree.type_name)) {
+            if child.section.naming != Naming::UrlPrefix {
+                let message = format!("the name is taken by the section at {first}");
+                return self.faults.at(&place, &directive, message);
+            }
+            // Kept apart, so that both places can be named once all layers are together.
+            slot = format!("{slot} at {}", tree.at);
+        }
+        here.seen.insert(format!("{} {slot}", tree.type_name), &tree.at);
+        here.insert_named(tree, tag, slot, name, dict);
+    }
+}
+
+impl Here<'_> {
+    /// `what` with the headers before it.
+    fn directive(&self, what: &str) -> String {
+        if self.path.is_empty() { what.into() } else { format!("{} {what}", self.path) }
+    }
+
+    fn insert_named(&mut self, tree: &Section, tag: Tag, slot: String, name: String, dict: Dict) {
+        let mut dict = dict;
+        dict.insert(NAME.into(), Value::String(tag, name));
+        let all = self.dict.entry(tree.type_name.clone());
+        let all = all.or_insert_with(|| Value::Dict(tag, Dict::new()));
+        if let Value::Dict(_, all) = all {
+            all.insert(slot, Value::Dict(tag, dict));
+        }
+    }
+}
+
+/// What a section is known by in its layer, so that a later layer finds it: the name, and for a
+/// prefix also the hosts and listeners, since each of them may have the same prefix.
+fn slot(child: &Child, name: &str, dict: &Dict) -> String {
+    let mut slot = name.to_owned();
+    if child.section.naming == Naming::UrlPrefix {
+        for key in ["host", "listener"] {
+            let mut values: Vec<String> = texts(dict.get(key)).map(str::to_lowercase).collect();
+            values.sort();
+            if !values.is_empty() {
+                slot.push_str(&format!(" {key} {}", values.join(" ")));
+            }
+        }
+    }
+    slot
+}
+
+fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
+    value.and_then(Value::as_array).unwrap_or_default().iter().filter_map(Value::as_str)
+}
+
+/// Appends to the array at `key`.
+fn push(dict: &mut Dict, key: &str, value: Value) {
+    let tag = value.tag();
+    let array = dict.entry(key.into()).or_insert_with(|| Value::Array(tag, Vec::new()));
+    if let Value::Array(_, values) = array {
+        values.push(value);
+    }
+}
+
+/// The name that the header gives, as the type wants it.
+fn name(section: &SectionType, tree: &Section) -> Result<Option<String>, String> {
+    let kind = section.name;
+    match (section.naming, &tree.name, &tree.raw_name) {
+        (Naming::None, None, _) => Ok(None),
+        (Naming::None, Some(_), _) => Err(format!("takes no name; write <{kind}>")),
+        (Naming::Name, Some(name), _) => Ok(Some(name.clone())),
+        (Naming::CasedName, _, Some(name)) => Ok(Some(name.clone())),
+        (Naming::UrlPrefix, _, Some(name)) => match Prefix::parse(name) {
+            Ok(Prefix(prefix)) => Ok(Some(prefix)),
+            Err(wrong) => Err(wrong.about(name)),
+        },
+        (Naming::UrlPrefix, ..) if tree.empty => Err(format!(
+            "is empty and has no prefix, because it ends in '/>'; write <{kind} / > for the \
+             prefix /"
+        )),
+        (Naming::UrlPrefix, ..) => {
+            Err(format!("the prefix is missing; write <{kind} /PREFIX>, or <{kind} / > for all"))
+        }
+        _ => Err(format!("the name is missing; write <{kind} NAME>")),
+    }
+}
+
+fn unknown_key(here: &Here<'_>, name: &str) -> String {
+    let is_top_only = here.section.key(name).is_some();
+    if is_top_only {
+        return format!(
+            "holds for the whole host; set it in the <{}> at the top",
+            here.section.name
+        );
+    }
+    let known = here.section.keys.iter().filter(|key| here.role.takes(key));
+    let known: Vec<&str> = known.map(|key| key.name).collect();
+    if let Some(child) = here.section.child(name) {
+        return format!("is a section; write {}", child.section.header());
+    }
+    if let Some(near) = nearest(name, known.iter().copied()) {
+        return format!("unknown key; did you mean '{near}'?");
+    }
+    let mut homes = Vec::new();
+    homes_of(&ROOT, &|section| section.key(name).is_some(), &mut homes);
+    if !homes.is_empty() {
+        return format!("unknown key here; it belongs into {}", listed(&homes, "or"));
+    }
+    let sections = here.section.sections.iter().map(|child| child.section.header());
+    let sections: Vec<String> = sections.collect();
+    match (known.is_empty(), sections.is_empty()) {
+        (false, _) => format!("unknown key; known here are {}", listed(&known, "and")),
+        (true, true) => "unknown key; this section takes none".into(),
+        (true, false) => {
+            let sections = listed(&sections, "and");
+            format!("unknown key; this section takes none, but it may have {sections}")
+        }
+    }
+}
+
+fn unknown_section(here: &Here<'_>, tree: &Section) -> String {
+    let found = tree.type_name.as_str();
+    let known = here.section.sections.iter().map(|child| child.section.name);
+    if let Some(near) = nearest(found, known) {
+        return format!("unknown section; did you mean <{near}>?");
+    }
+    let mut homes = Vec::new();
+    homes_of(&ROOT, &|section| section.child(found).is_some(), &mut homes);
+    if !homes.is_empty() {
+        return format!("unknown section here; it belongs into {}", listed(&homes, "or"));
+    }
+    let known = here.section.sections.iter().map(|child| format!("<{}>", child.section.name));
+    let known: Vec<String> = known.collect();
+    match known.is_empty() {
+        true => "unknown section; this section takes none".into(),
+        false => format!("unknown section; known here are {}", listed(&known, "and")),
+    }
+}
+
+/// The headers of all sections that `has`.
+fn homes_of(
+    section: &'static SectionType,
+    has: &dyn Fn(&SectionType) -> bool,
+    homes: &mut Vec<String>,
+) {
+    let header = match section.name {
+        "" => "the top level".into(),
+        _ => section.header(),
+    };
+    if has(section) && !homes.contains(&header) {
+        homes.push(header);
+    }
+    for child in section.sections {
+        homes_of(child.section, has, homes);
+    }
+}
+
+/// The value, or the key if there is none.
+fn value_place(line: &Line) -> Place {
+    match line.raw.as_str() {
+        "" => Place::File(line.at.clone(), width(&line.key)),
+        raw => Place::File(line.value_at.clone(), width(raw)),
+    }
+}
+
+fn width(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
+}

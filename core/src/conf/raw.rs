@@ -1,0 +1,127 @@
+//! The conf as serde sees it: each value typed by itself, with the tag of its line.
+//!
+//! What values mean together is not known here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use figment::value::magic::Tagged;
+use serde::Deserialize;
+
+use super::datatype::{ByteSize, HostPattern, ListenAddress, Mode, Typed, Whole};
+use super::{LogLevel, Origin};
+
+/// A value and where it was given.
+pub(super) type Given<T> = Tagged<Typed<T>>;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawConf {
+    pub(super) instancehome: Option<Given<String>>,
+    pub(super) clienthome: Option<Given<String>>,
+    #[serde(default)]
+    pub(super) plugin_path: Vec<Given<String>>,
+    pub(super) worker_threads: Given<Whole>,
+    pub(super) debug_mode: Given<bool>,
+    pub(super) stop_timeout: Given<Duration>,
+    pub(super) eventlog: RawEventLog,
+    pub(super) limits: RawLimits,
+    pub(super) topics: RawTopics,
+    #[serde(default)]
+    pub(super) listener: BTreeMap<String, RawListener>,
+    #[serde(default)]
+    pub(super) websocket: BTreeMap<String, RawWebSocket>,
+    #[serde(default)]
+    pub(super) http: BTreeMap<String, RawHttp>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawEventLog {
+    pub(super) level: Given<LogLevel>,
+}
+
+/// At the top everything but the frame size is there; in an endpoint only what it says itself.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawLimits {
+    pub(super) max_connections: Option<Given<Whole>>,
+    pub(super) max_message_size: Option<Given<ByteSize>>,
+    pub(super) max_frame_size: Option<Given<ByteSize>>,
+    pub(super) max_header_size: Option<Given<ByteSize>>,
+    pub(super) soft_backlog: Option<Given<ByteSize>>,
+    pub(super) max_backlog: Option<Given<ByteSize>>,
+    pub(super) slow_timeout: Option<Given<Duration>>,
+    pub(super) handshake_timeout: Option<Given<Duration>>,
+    pub(super) idle_timeout: Option<Given<Duration>>,
+    pub(super) ping_interval: Option<Given<Duration>>,
+    pub(super) ping_timeout: Option<Given<Duration>>,
+    pub(super) close_timeout: Option<Given<Duration>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawTopics {
+    pub(super) max_topics: Given<Whole>,
+    pub(super) max_history: Given<ByteSize>,
+    pub(super) keep_empty: Given<Duration>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawListener {
+    #[serde(rename = "%name")]
+    pub(super) name: Given<String>,
+    pub(super) address: Given<ListenAddress>,
+    pub(super) socket_mode: Given<Mode>,
+    pub(super) backlog: Given<Whole>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawWebSocket {
+    #[serde(rename = "%name")]
+    pub(super) prefix: Given<String>,
+    #[serde(default)]
+    pub(super) host: Vec<Given<HostPattern>>,
+    #[serde(default)]
+    pub(super) listener: Vec<Given<String>>,
+    pub(super) origin: Vec<Given<Origin>>,
+    pub(super) origin_required: Given<bool>,
+    #[serde(default)]
+    pub(super) subprotocol: Vec<Given<String>>,
+    #[serde(default)]
+    pub(super) limits: RawLimits,
+    #[serde(default)]
+    pub(super) plugin: BTreeMap<String, RawPlugin>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawPlugin {
+    #[serde(rename = "%name")]
+    pub(super) name: Given<String>,
+    #[serde(default)]
+    pub(super) config: BTreeMap<String, Vec<Given<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawHttp {
+    #[serde(rename = "%name")]
+    pub(super) prefix: Given<String>,
+    #[serde(default)]
+    pub(super) host: Vec<Given<HostPattern>>,
+    #[serde(default)]
+    pub(super) listener: Vec<Given<String>>,
+    #[serde(rename = "static")]
+    pub(super) files: Option<RawStatic>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawStatic {
+    pub(super) path: Given<String>,
+    pub(super) index: Given<String>,
+    pub(super) cache_control: Option<Given<String>>,
+}
