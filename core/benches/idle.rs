@@ -33,10 +33,15 @@ fn main() -> Outcome<()> {
     let cpu = host.cpu()?;
     connections.extend(host.open("/echo", idle - 100)?);
     let rate = (idle - 100) as f64 / (host.cpu()? - cpu).as_secs_f64();
-    println!("{idle} connections opened in {:.1} s, {rate:.0} a CPU second", opened.elapsed().as_secs_f64());
+    println!(
+        "{idle} connections opened in {:.1} s, {rate:.0} a CPU second",
+        opened.elapsed().as_secs_f64()
+    );
     echo_once(&mut connections)?;
     let each = (host.memory()? - before) as f64 / (idle - 100) as f64;
-    println!("resident memory of the host for each idle connection after one message: {each:.0} bytes");
+    println!(
+        "resident memory of the host for each idle connection after one message: {each:.0} bytes"
+    );
 
     println!("CPU while all are idle: {:.2} %", host.cpu_share(|| std::thread::sleep(WINDOW))?);
     let mut clients = host.open("/chat/idle", chatting)?;
@@ -55,7 +60,7 @@ fn main() -> Outcome<()> {
 }
 
 fn number(variable: &str, default: usize) -> usize {
-    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default).max(101)
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 /// Sends and receives one message of 16 bytes on each.
@@ -149,7 +154,8 @@ impl Host {
         });
         let mut address = None;
         for line in log {
-            let listening = line.split("listening on ").nth(1).and_then(|rest| rest.split(' ').next());
+            let listening =
+                line.split("listening on ").nth(1).and_then(|rest| rest.split(' ').next());
             address = address.or(listening.map(str::to_owned));
             if line.contains("ready") {
                 break;

@@ -159,11 +159,9 @@ impl SentOrigin {
     /// behind a TLS front does not know it.
     fn is_of(&self, host: &str) -> bool {
         let Some((name, port)) = split_port(host) else { return false };
-        // Without a port, each has the default one of its scheme; that of the Host header is not
-        // known and taken to be the same.
+        // A browser leaves the default port of the scheme out, in both or in one of them.
         name.eq_ignore_ascii_case(&self.host)
-            && (port == self.port
-                || port.is_none_or(|port| port == self.port()) && self.port.is_none())
+            && (port == self.port || self.port.is_none() && port == Some(self.port()))
     }
 
     fn matches(&self, scheme: &str, host: &str, port: u16, below: bool) -> bool {

@@ -34,7 +34,7 @@ pub enum ServeError {
         /// Its name.
         name: String,
         /// What is wrong.
-        source: LoadError,
+        source: Box<LoadError>,
     },
     /// A plugin's instance.
     #[error("{at}: <plugin {name}>: {source}")]
@@ -48,7 +48,7 @@ pub enum ServeError {
     },
     /// The place of private copies.
     #[error("{0}")]
-    Libraries(LoadError),
+    Libraries(Box<LoadError>),
     /// The system.
     #[error("{what}: {source}")]
     System {
@@ -208,7 +208,8 @@ fn start_endpoints(
 
 fn libraries(settings: &Settings) -> Result<Libraries, ServeError> {
     let private = settings.client_home.join("run").join("plugins");
-    Libraries::new(private, ProbeCommand::this_program()).map_err(ServeError::Libraries)
+    Libraries::new(private, ProbeCommand::this_program())
+        .map_err(|error| ServeError::Libraries(error.into()))
 }
 
 /// Finds and loads the plugin of a section. A name that contains a slash is a path, from
@@ -226,7 +227,7 @@ fn load(
     };
     file.and_then(|file| libraries.load(&file)).map_err(|source| {
         let (at, name) = (plugin.at.clone(), plugin.name.clone());
-        ServeError::Load { at, name, source }
+        ServeError::Load { at, name, source: source.into() }
     })
 }
 

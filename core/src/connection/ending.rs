@@ -123,7 +123,9 @@ impl Shard {
         self.face.gates.at(conn.slot()).shut(conn);
         let Some(row) = self.rows.borrow_mut().remove(conn) else { return };
         row.endpoint.connections.fetch_sub(1, Ordering::Relaxed);
-        self.unload();
+        if row.transport.is_some() {
+            self.unload();
+        }
     }
 
     fn log_end(conn: ConnId, row: &Row, cause: &Cause) {

@@ -105,7 +105,6 @@ impl Shard {
             endpoint.connections.fetch_sub(1, Ordering::Relaxed);
             return Err(Refused::Full("the shard".to_owned()));
         };
-        self.face.load.fetch_add(1, Ordering::Relaxed);
         self.face.gates.at(conn.slot()).open(conn, endpoint.number, uid);
         request.uid = uid;
         match endpoint.binding.open(conn, &request) {
@@ -150,27 +149,24 @@ impl Shard {
             return self.end(conn, Cause::Gone);
         }
         row.transport = Some(transport);
+        self.face.load.fetch_add(1, Ordering::AcqRel);
         (row.last_read, row.last_data) = (self.now(), self.now());
         if row.phase == Phase::Accepted {
             row.phase = Phase::Open;
         }
         row.tidy();
         self.arm(conn, row);
-        let (ending, waits) = (row.phase == Phase::Ending, row.waiting.is_some());
+        let ending = row.phase == Phase::Ending;
         tracing::debug!("{}: open", name(conn, row));
         drop(rows);
-        if waits {
-            self.add_work(Job::Flush(conn));
-        }
+        // What was sent since the acceptance waits; and somebody may wait for `writable`.
+        self.add_work(Job::Flush(conn));
         if ending {
             self.add_work(Job::End(conn));
         }
         if !early.is_empty() {
             self.take_in(conn, &mut early);
         }
-        // Bytes that came before the registration are no event of their own kind to rely on.
-        self.again.borrow_mut().push(conn);
-        self.poked.notify_one();
     }
 
     /// The client has left before its socket came.

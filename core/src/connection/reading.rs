@@ -20,6 +20,16 @@ struct Batch {
     session: Session,
 }
 
+/// How far to read. Readiness is told once, when something comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// A short read: the socket was empty then, and what comes next is an event. Saves a read.
+    Short,
+    /// The socket says so: what came before may have been told, and not looked at, or the stream's
+    /// end may stand behind the bytes.
+    Empty,
+}
+
 /// How a batch ended.
 enum Outcome {
     /// All input is used up.
@@ -34,7 +44,7 @@ enum Outcome {
 
 impl Shard {
     /// The socket may have something to read.
-    pub(super) fn read(&self, conn: ConnId, buffer: &mut [u8]) {
+    pub(super) fn read(&self, conn: ConnId, buffer: &mut [u8], until: Until) {
         for _ in 0..READS {
             let received = {
                 let mut rows = self.rows.borrow_mut();
@@ -45,8 +55,7 @@ impl Shard {
             match received {
                 Ok(Received::Bytes(count)) => {
                     self.take_in(conn, &mut buffer[..count]);
-                    // A short read means that the socket is empty: its next bytes are an event.
-                    if count < buffer.len() {
+                    if until == Until::Short && count < buffer.len() {
                         return;
                     }
                 }
@@ -111,6 +120,9 @@ impl Shard {
                 }
                 Event::Ping(payload) => {
                     self.put(conn, |out| write_pong(out, payload, None));
+                    if self.is_behind(conn) {
+                        return Outcome::Paused;
+                    }
                 }
                 Event::Pong(_) => {}
                 Event::Close(frame) => {
@@ -120,6 +132,11 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// True if so much waits for the client that reading should pause.
+    fn is_behind(&self, conn: ConnId) -> bool {
+        self.rows.borrow_mut().get(conn).is_some_and(|row| row.must_pause())
     }
 
     /// The number of the next message; `None` if messages no longer count.

@@ -51,6 +51,11 @@ impl Rows {
         Some(row)
     }
 
+    /// True if there is no row.
+    pub(super) fn is_empty(&self) -> bool {
+        self.free.len() == self.slots.len()
+    }
+
     /// The handles of all rows.
     pub(super) fn conns(&self, shard: usize) -> Vec<ConnId> {
         let used = self.slots.iter().enumerate().filter(|(_, entry)| entry.row.is_some());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token};
 
+use super::reading::Until;
 use super::{Job, OnArrival, Shard};
 use crate::shard::ConnId;
 use crate::stream::{NEVER, readiness};
@@ -71,13 +72,15 @@ impl Shard {
             if event.is_writable() && self.has_backlog(conn) {
                 self.flush(conn);
             }
-            if event.is_readable() || event.is_read_closed() || event.is_error() {
-                self.read(conn, buffer);
+            if event.is_read_closed() || event.is_error() {
+                self.read(conn, buffer, Until::Empty);
+            } else if event.is_readable() {
+                self.read(conn, buffer, Until::Short);
             }
         }
         let again = std::mem::take(&mut *self.again.borrow_mut());
         for conn in again {
-            self.read(conn, buffer);
+            self.read(conn, buffer, Until::Empty);
         }
         self.take_sends();
         self.take_mail(on_arrival);
@@ -107,8 +110,8 @@ impl Shard {
     }
 
     fn is_over(&self) -> bool {
-        let load = self.face.load.load(std::sync::atomic::Ordering::Acquire);
-        self.stopping.get() && load == 0 && self.is_idle()
+        let sockets = self.face.load.load(std::sync::atomic::Ordering::Acquire);
+        self.stopping.get() && sockets == 0 && self.rows.borrow().is_empty() && self.is_idle()
     }
 
     /// The token of a row: its handle without the shard's index.

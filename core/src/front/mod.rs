@@ -129,7 +129,7 @@ impl Front {
             let found = websocket.ok_or_else(|| {
                 Refused::new(StatusCode::NOT_FOUND, "no <websocket> section takes this path")
             })?;
-            return upgrade::upgrade(origin, request, found.target, found.below, self).await;
+            return upgrade::upgrade(origin, request, found.target, found.below).await;
         }
         if let Some(found) = self.files.find(origin.listener, &host, &path) {
             let (head, _) = request.into_parts();

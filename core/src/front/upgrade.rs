@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 
 use super::serve::Socket;
-use super::{Front, Origin, Refused, client};
+use super::{Origin, Refused, client};
 use crate::connection::{self, Opening, Shard};
 use crate::endpoint::{self, Endpoint};
 use crate::handshake::{self, Handshake};
@@ -33,7 +33,6 @@ pub(super) async fn upgrade(
     mut request: Request,
     endpoint: &Arc<Endpoint>,
     below: &str,
-    front: &Front,
 ) -> Result<Response, Refused> {
     let settings = &endpoint.settings;
     let shaken =
@@ -41,7 +40,7 @@ pub(super) async fn upgrade(
     let upgraded = hyper::upgrade::on(&mut request);
     let opening = open(origin, &request, endpoint, below, &shaken)?;
     let conn = opening.conn();
-    match opening.answer(front.limits.handshake_timeout).await? {
+    match opening.answer(settings.limits.handshake_timeout).await? {
         Answer::Accept(accept) => {
             let response = match switching(&shaken, &accept) {
                 Ok(response) => response,

@@ -139,7 +139,8 @@ mod tests {
         let mut stalls = 0;
         while !outbox.flush(&transport).unwrap() {
             stalls += 1;
-            got.extend_from_slice(&buffer[..theirs.read(&mut buffer).unwrap()]);
+            let count = theirs.read(&mut buffer).unwrap();
+            got.extend_from_slice(&buffer[..count]);
         }
         drop(transport);
         theirs.set_nonblocking(false).unwrap();

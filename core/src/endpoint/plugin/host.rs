@@ -306,20 +306,13 @@ unsafe extern "C" fn log(host: *const sb_host, level: u32, target: sb_bytes, tex
             let gap = if part.is_empty() { "" } else { " " };
             // A line of the log is one line, whatever the plugin writes.
             let text = text.trim_end().replace('\n', "\n    ");
+            let line = format_args!("{route} {id}{gap}{part}: {text}");
             match level {
-                abi::SB_LOG_ERROR => {
-                    tracing::error!(target: "plugin", "{route} {id}{gap}{part}: {text}")
-                }
-                abi::SB_LOG_WARN => {
-                    tracing::warn!(target: "plugin", "{route} {id}{gap}{part}: {text}")
-                }
-                abi::SB_LOG_INFO => {
-                    tracing::info!(target: "plugin", "{route} {id}{gap}{part}: {text}")
-                }
-                abi::SB_LOG_DEBUG => {
-                    tracing::debug!(target: "plugin", "{route} {id}{gap}{part}: {text}")
-                }
-                _ => tracing::trace!(target: "plugin", "{route} {id}{gap}{part}: {text}"),
+                abi::SB_LOG_ERROR => tracing::error!(target: "plugin", "{line}"),
+                abi::SB_LOG_WARN => tracing::warn!(target: "plugin", "{line}"),
+                abi::SB_LOG_INFO => tracing::info!(target: "plugin", "{line}"),
+                abi::SB_LOG_DEBUG => tracing::debug!(target: "plugin", "{line}"),
+                _ => tracing::trace!(target: "plugin", "{line}"),
             }
             Ok(abi::SB_OK)
         })

@@ -172,7 +172,7 @@ pub(super) fn with_snapshot(joined: &Joined, lend: impl FnOnce(*const sb_topic_s
             },
         })
         .collect();
-    lend(&raw const *&sb_topic_snapshot {
+    let snapshot = sb_topic_snapshot {
         size: size::<sb_topic_snapshot>(),
         status: match joined.outcome {
             Ok(_) => abi::SB_OK,
@@ -186,5 +186,6 @@ pub(super) fn with_snapshot(joined: &Joined, lend: impl FnOnce(*const sb_topic_s
         n_members: members.len(),
         history: history.as_ptr(),
         n_history: history.len(),
-    });
+    };
+    lend(&raw const snapshot);
 }
