@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::ErrorKind;
+use crate::line::is_space;
 
 /// Gives the parser the files and the variables it asks for.
 pub trait Loader {
@@ -62,12 +63,19 @@ pub fn join(from: &Path, target: &str) -> Result<PathBuf, ErrorKind> {
     if !fragment.is_empty() {
         return Err(ErrorKind::IncludeFragment);
     }
+    let target = target.trim_matches(is_space);
     let path = local_path(target).ok_or_else(|| ErrorKind::IncludeRemote(target.into()))?;
     if path.is_empty() {
         return Ok(from.into());
     }
     let directory = from.parent().unwrap_or(Path::new(""));
-    Ok(normal(&directory.join(percent_decoded(path))))
+    let path = percent_decoded(path);
+    let mut joined = normal(&directory.join(&path));
+    if path.ends_with('/') {
+        // A directory, or a mistake: not the file of that name.
+        joined.push("");
+    }
+    Ok(joined)
 }
 
 /// The path of a relative or `file:` URL; none if it names another machine or scheme.
@@ -131,7 +139,8 @@ mod tests {
 
     fn check(from: &str, target: &str, expected: Option<&str>) {
         let joined = join(Path::new(from), target).ok();
-        assert_eq!(joined.as_deref(), expected.map(Path::new), "{target} in {from}");
+        let joined = joined.as_ref().and_then(|path| path.to_str());
+        assert_eq!(joined, expected, "{target} in {from}");
     }
 
     #[test]
@@ -145,6 +154,7 @@ mod tests {
         check("/etc/a/zope.conf", "%ff.conf", Some("/etc/a/%ff.conf"));
         check("/etc/a/zope.conf", "b.conf#", Some("/etc/a/b.conf"));
         check("/etc/a/zope.conf", "", Some("/etc/a/zope.conf"));
+        check("/etc/a/zope.conf", "b.conf/", Some("/etc/a/b.conf/"));
         check("zope.conf", "b.conf", Some("b.conf"));
         check("etc/zope.conf", "../../b.conf", Some("../b.conf"));
     }
