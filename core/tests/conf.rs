@@ -611,6 +611,14 @@ fn a_file_that_cannot_be_read_is_one_error() {
 }
 
 #[test]
+fn a_socket_path_that_the_kernel_would_cut_is_refused() {
+    let text = format!("<listener a>\n  address /{}\n</listener>\n", "x".repeat(107));
+    let instance = Instance::new(&[("zope.conf", &text)]);
+    let found = instance.errors(&[], &[]);
+    assert!(found[0].ends_with("is too long for a Unix socket, which may have 107 bytes"));
+}
+
+#[test]
 fn errors_of_included_files_name_those() {
     let text = format!("{LISTENER}<limits>\n%include limits.conf\n</limits>\n");
     let instance = Instance::new(&[("zope.conf", &text), ("limits.conf", "\nmax-backlog x\n")]);
@@ -719,7 +727,7 @@ fn the_environment_stands_over_files() {
         ("SWITCHBOARD__LIMITS__MAX_MESSAGE_SIZE", "2MB"),
         ("SWITCHBOARD__LISTENER__MAIN__BACKLOG", "9"),
         ("SWITCHBOARD__WEBSOCKET__CHAT__ORIGIN", "same https://a.org"),
-        ("SWITCHBOARD__WEBSOCKET__CHAT__PLUGIN__CONFIG__HISTORY", "60"),
+        ("SWITCHBOARD__WEBSOCKET__CHAT__PLUGIN__CONFIG__HISTORY", "60 or so"),
         ("SWITCHBOARD__WEBSOCKET__A_B__ORIGIN_REQUIRED", "on"),
     ];
     let settings = instance.load(&environment, &[]).expect("a good conf");
@@ -727,7 +735,7 @@ fn the_environment_stands_over_files() {
     assert_eq!(settings.limits.message_bytes_max, 2 << 20);
     assert_eq!(settings.listeners[0].backlog, 9);
     assert_eq!(settings.websockets[0].origins.len(), 2);
-    assert_eq!(plugin(&settings.websockets[0]).config, [("History".into(), "60".into())]);
+    assert_eq!(plugin(&settings.websockets[0]).config, [("History".into(), "60 or so".into())]);
     assert!(settings.websockets[1].origin_required);
 }
 
@@ -905,6 +913,50 @@ fn the_schema_is_sound() {
         }
     }
     check(&ROOT);
+}
+
+/// The lines of `text` with some dropped, doubled, swapped, cut or joined, by the bits of `seed`.
+fn mutated(text: &str, mut seed: u64) -> String {
+    let mut next = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    let mut lines: Vec<String> = text.lines().map(Into::into).collect();
+    for _ in 0..1 + next(4) {
+        let (a, b) = (next(lines.len()), next(lines.len()));
+        match next(6) {
+            0 => drop(lines.remove(a)),
+            1 => lines.insert(b, lines[a].clone()),
+            2 => lines.swap(a, b),
+            3 => lines[a] = lines[a].chars().take(next(12)).collect(),
+            4 => lines[a] = lines[a].replace(['a', 'e', '/'], ["", "o", "//", "x y"][next(4)]),
+            _ => lines[a] = format!("{}{}", lines[a], lines[b]),
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn whatever_is_wrong_has_a_line() {
+    let text = all_on();
+    let text: String =
+        text.lines().filter(|line| !line.contains('#')).map(|l| l.to_owned() + "\n").collect();
+    let instance = Instance::new(&[("examples/demo/index.html", "hi")]);
+    let mut good = 0;
+    for seed in 0..1_000 {
+        let text = mutated(&text, seed);
+        instance.write("zope.conf", &text);
+        let Err(errors) = instance.load(&[], &[]) else {
+            good += 1;
+            continue;
+        };
+        for error in &errors {
+            let is_whole = error.message.starts_with("there is no <listener>");
+            assert!(error.line > 0 || is_whole, "{seed}: {error}\n{text}");
+            assert!(error.line == 0 || error.text.is_some(), "{seed}: {error}\n{text}");
+        }
+    }
+    assert!(good > 30, "{good}");
 }
 
 #[test]

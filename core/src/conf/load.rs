@@ -65,7 +65,8 @@ fn drop_ins(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
-        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        let name = path.file_name().unwrap_or_default();
+        let is_hidden = name.as_encoded_bytes().starts_with(b".");
         if path.extension().is_some_and(|extension| extension == "conf") && !is_hidden {
             files.push(path);
         }
@@ -91,13 +92,15 @@ fn settings(
         let layer = walk.variable(name, text, &values(&figment));
         figment = figment.merge(Layer("environment", layer));
     }
-    for layer in walk.overrides(overrides, &values(&figment)) {
-        figment = figment.merge(Layer("command line", layer));
+    if !overrides.is_empty() {
+        for layer in walk.overrides(overrides, &values(&figment)) {
+            figment = figment.merge(Layer("command line", layer));
+        }
     }
     let whole = Place::File(Pos { file: file.into(), line: 0, column: 0 }, 1);
     let mut completion = Completion { faults, places: &places };
     let defaults = completion.defaults(&ROOT, Role::Part, &values(&figment), "", &whole);
-    let figment = places.figment().merge(figment).join(Layer("built-in defaults", defaults));
+    let figment = places.take_figment().merge(figment).join(Layer("built-in defaults", defaults));
     match figment.extract::<RawConf>() {
         Ok(raw) => {
             let home = home_of(file);

@@ -12,7 +12,9 @@ mod complete;
 mod datatype;
 mod directives;
 mod error;
+mod limits;
 mod load;
+mod mounts;
 mod overrides;
 mod place;
 mod provide;
@@ -20,6 +22,8 @@ mod raw;
 pub mod schema;
 mod settle;
 mod suggest;
+mod target;
+mod unknown;
 
 pub use datatype::Wrong;
 pub use error::{ConfError, ConfErrors, render};

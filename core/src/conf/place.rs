@@ -40,7 +40,8 @@ impl Places {
     /// A new tag for `place`. Tags of later calls compare as greater.
     pub(super) fn tag(&mut self, place: Place) -> Tag {
         let line = Figment::from(Line(place.to_string()));
-        let tag = line.find_value(LINE).map_or(Tag::Default, |value| value.tag());
+        let tag = line.data().ok().and_then(|data| Some(data.values().next()?.get(LINE)?.tag()));
+        let tag = tag.unwrap_or_default();
         self.lines = std::mem::take(&mut self.lines).merge(line.select(Profile::Default));
         self.places.insert(tag, place);
         tag
@@ -51,9 +52,9 @@ impl Places {
         self.places.get(&tag)
     }
 
-    /// A figment that knows all tags and says nothing else.
-    pub(super) fn figment(&self) -> Figment {
-        self.lines.clone()
+    /// A figment that knows all tags given out so far and says nothing else.
+    pub(super) fn take_figment(&mut self) -> Figment {
+        std::mem::take(&mut self.lines)
     }
 }
 

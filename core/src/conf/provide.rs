@@ -9,7 +9,7 @@ use super::datatype::{Datatype, Prefix};
 use super::error::Faults;
 use super::place::{Place, Places};
 use super::schema::{Child, Key, Naming, ROOT, Role, SectionType};
-use super::suggest::{listed, nearest};
+use super::unknown;
 
 /// In the dictionary of a section with a name: that name, with the place of its header.
 pub(super) const NAME: &str = "%name";
@@ -74,7 +74,11 @@ impl Walk<'_> {
         let key = here.section.key(&name);
         let Some(key) = key.filter(|key| here.role.takes(key)) else {
             self.faults.incomplete = true;
-            return self.faults.at(&place, &directive, unknown_key(here, &name));
+            return self.faults.at(
+                &place,
+                &directive,
+                unknown::key(here.section, here.role, &name),
+            );
         };
         if let Some(first) = here.seen.get(&name).filter(|_| !key.many) {
             let message = format!("given twice; the first is at {first}");
@@ -106,7 +110,11 @@ impl Walk<'_> {
         let directive = here.directive(&tree.header());
         let Some(child) = here.section.child(&tree.type_name) else {
             self.faults.incomplete = true;
-            return self.faults.at(&place, &directive, unknown_section(here, tree));
+            return self.faults.at(
+                &place,
+                &directive,
+                unknown::section(here.section, &tree.type_name),
+            );
         };
         let name = match name(child.section, tree) {
             Ok(name) => name,
@@ -211,76 +219,6 @@ fn name(section: &SectionType, tree: &Section) -> Result<Option<String>, String>
             Err(format!("the prefix is missing; write <{kind} /PREFIX>, or <{kind} / > for all"))
         }
         _ => Err(format!("the name is missing; write <{kind} NAME>")),
-    }
-}
-
-fn unknown_key(here: &Here<'_>, name: &str) -> String {
-    let is_top_only = here.section.key(name).is_some();
-    if is_top_only {
-        return format!(
-            "holds for the whole host; set it in the <{}> at the top",
-            here.section.name
-        );
-    }
-    let known = here.section.keys.iter().filter(|key| here.role.takes(key));
-    let known: Vec<&str> = known.map(|key| key.name).collect();
-    if let Some(child) = here.section.child(name) {
-        return format!("is a section; write {}", child.section.header());
-    }
-    if let Some(near) = nearest(name, known.iter().copied()) {
-        return format!("unknown key; did you mean '{near}'?");
-    }
-    let mut homes = Vec::new();
-    homes_of(&ROOT, &|section| section.key(name).is_some(), &mut homes);
-    if !homes.is_empty() {
-        return format!("unknown key here; it belongs into {}", listed(&homes, "or"));
-    }
-    let sections = here.section.sections.iter().map(|child| child.section.header());
-    let sections: Vec<String> = sections.collect();
-    match (known.is_empty(), sections.is_empty()) {
-        (false, _) => format!("unknown key; known here are {}", listed(&known, "and")),
-        (true, true) => "unknown key; this section takes none".into(),
-        (true, false) => {
-            let sections = listed(&sections, "and");
-            format!("unknown key; this section takes none, but it may have {sections}")
-        }
-    }
-}
-
-fn unknown_section(here: &Here<'_>, tree: &Section) -> String {
-    let found = tree.type_name.as_str();
-    let known = here.section.sections.iter().map(|child| child.section.name);
-    if let Some(near) = nearest(found, known) {
-        return format!("unknown section; did you mean <{near}>?");
-    }
-    let mut homes = Vec::new();
-    homes_of(&ROOT, &|section| section.child(found).is_some(), &mut homes);
-    if !homes.is_empty() {
-        return format!("unknown section here; it belongs into {}", listed(&homes, "or"));
-    }
-    let known = here.section.sections.iter().map(|child| format!("<{}>", child.section.name));
-    let known: Vec<String> = known.collect();
-    match known.is_empty() {
-        true => "unknown section; this section takes none".into(),
-        false => format!("unknown section; known here are {}", listed(&known, "and")),
-    }
-}
-
-/// The headers of all sections that `has`.
-fn homes_of(
-    section: &'static SectionType,
-    has: &dyn Fn(&SectionType) -> bool,
-    homes: &mut Vec<String>,
-) {
-    let header = match section.name {
-        "" => "the top level".into(),
-        _ => section.header(),
-    };
-    if has(section) && !homes.contains(&header) {
-        homes.push(header);
-    }
-    for child in section.sections {
-        homes_of(child.section, has, homes);
     }
 }
 

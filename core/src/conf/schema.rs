@@ -90,7 +90,6 @@ pub enum Fallback {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Kind {
-    Text,
     Path,
     Boolean,
     /// A whole number within these bounds, both included.

@@ -3,18 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use figment::value::Tag;
 
 use super::datatype::{ByteSize, HostPattern, ListenAddress, Whole};
 use super::error::Faults;
+use super::mounts::Mounts;
 use super::place::{Place, Places};
 use super::raw::{Given, RawConf, RawHttp, RawLimits, RawListener, RawPlugin, RawWebSocket};
-use super::suggest::{nearest, there_is};
 use super::{
-    Address, EndpointSettings, HttpSettings, Limits, ListenerSettings, Mount, PluginSettings,
-    Settings, StaticSettings, TopicLimits, WebSocketSettings,
+    Address, EndpointSettings, HttpSettings, ListenerSettings, Mount, PluginSettings, Settings,
+    StaticSettings, TopicLimits, WebSocketSettings,
 };
 
 /// What the kernel takes as the path of a Unix socket: `sun_path` without its final NUL.
@@ -35,14 +34,13 @@ impl Settling<'_> {
     pub(super) fn settle(mut self, raw: RawConf) -> Settings {
         self.home = self.instance_home(raw.instancehome.as_ref());
         let client_home = raw.clienthome.as_ref().map_or("var", |path| value(path).as_str());
-        let client_home = self.home.join(client_home);
+        let client_home = self.below_home(client_home);
         let plugin_path = match &raw.plugin_path[..] {
             [] => vec![client_home.join("plugins")],
-            given => given.iter().map(|path| self.home.join(value(path))).collect(),
+            given => given.iter().map(|path| self.below_home(value(path))).collect(),
         };
         let limits = self.limits(&raw.limits, None, "<limits>");
-        let mut listeners = raw.listener;
-        let listeners = self.listeners(&mut listeners);
+        let listeners = self.listeners(raw.listener);
         Settings {
             plugin_path,
             shards: match number(&raw.worker_threads) {
@@ -57,7 +55,7 @@ impl Settling<'_> {
                 history_bytes_max: bytes(&raw.topics.max_history),
                 keep_empty: *value(&raw.topics.keep_empty),
             },
-            websockets: self.websockets(raw.websocket, &limits, &raw.limits, &listeners),
+            websockets: self.websockets(raw.websocket, &raw.limits, &listeners),
             https: self.https(raw.http, &listeners),
             instance_home: self.home,
             client_home,
@@ -70,7 +68,7 @@ impl Settling<'_> {
         let Some(given) = given else {
             return self.home.clone();
         };
-        let home = self.home.join(value(given));
+        let home = self.below_home(value(given));
         if !home.is_dir() {
             let message = format!("there is no directory {}", home.display());
             self.faults.of(self.places, given.tag(), "instancehome", message);
@@ -78,10 +76,10 @@ impl Settling<'_> {
         home
     }
 
-    fn listeners(&mut self, raw: &mut BTreeMap<String, RawListener>) -> Vec<ListenerSettings> {
+    fn listeners(&mut self, raw: BTreeMap<String, RawListener>) -> Vec<ListenerSettings> {
         let mut taken: HashMap<Address, Tag> = HashMap::new();
         let mut listeners = Vec::new();
-        for raw in in_file_order(std::mem::take(raw), |raw| raw.name.tag()) {
+        for raw in in_file_order(raw, |raw| raw.name.tag()) {
             let name = value(&raw.name).clone();
             let directive = format!("<listener {name}> address");
             let address = self.address(&raw.address, &directive);
@@ -108,7 +106,7 @@ impl Settling<'_> {
         let result = match value(given) {
             ListenAddress::Ip(ip, port) => Ok(Address::Tcp(SocketAddr::new(*ip, *port))),
             ListenAddress::Named(name, port) => looked_up(name, *port),
-            ListenAddress::Unix(path) => match self.home.join(path) {
+            ListenAddress::Unix(path) => match self.below_home(path) {
                 path if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX => Err(format!(
                     "{} is too long for a Unix socket, which may have {SOCKET_PATH_BYTES_MAX} bytes",
                     path.display()
@@ -122,73 +120,10 @@ impl Settling<'_> {
         })
     }
 
-    /// `raw` over `top`; without a `top`, over nothing, since then it is the top.
-    fn limits(
-        &mut self,
-        raw: &RawLimits,
-        top: Option<(&Limits, &RawLimits)>,
-        path: &str,
-    ) -> Limits {
-        let of = |f: fn(&RawLimits) -> &Option<Given<ByteSize>>| {
-            let given = f(raw).as_ref().or(top.and_then(|(_, top)| f(top).as_ref()));
-            given.map(bytes)
-        };
-        let time = |f: fn(&RawLimits) -> &Option<Given<Duration>>| {
-            let given = f(raw).as_ref().or(top.and_then(|(_, top)| f(top).as_ref()));
-            given.map(|given| *value(given)).unwrap_or_default()
-        };
-        let connections = raw.max_connections.as_ref().map(number);
-        let message_bytes_max = of(|raw| &raw.max_message_size).unwrap_or_default();
-        let limits = Limits {
-            connections_max: connections.or(top.map(|(top, _)| top.connections_max)).unwrap_or(0),
-            message_bytes_max,
-            frame_bytes_max: of(|raw| &raw.max_frame_size).unwrap_or(message_bytes_max),
-            header_bytes_max: of(|raw| &raw.max_header_size).unwrap_or_default(),
-            backlog_bytes_soft: of(|raw| &raw.soft_backlog).unwrap_or_default(),
-            backlog_bytes_max: of(|raw| &raw.max_backlog).unwrap_or_default(),
-            slow_timeout: time(|raw| &raw.slow_timeout),
-            handshake_timeout: time(|raw| &raw.handshake_timeout),
-            idle_timeout: unless_zero(time(|raw| &raw.idle_timeout)),
-            ping_interval: unless_zero(time(|raw| &raw.ping_interval)),
-            ping_timeout: time(|raw| &raw.ping_timeout),
-            close_timeout: time(|raw| &raw.close_timeout),
-        };
-        self.marks(raw, &limits, path);
-        limits
-    }
-
-    /// The soft mark is not above the hard one.
-    fn marks(&mut self, raw: &RawLimits, limits: &Limits, path: &str) {
-        let (soft, hard) = (limits.backlog_bytes_soft, limits.backlog_bytes_max);
-        let given = |given: &Option<Given<ByteSize>>| {
-            let tag = given.as_ref().map(Given::tag)?;
-            self.places.place(tag).map(|_| tag)
-        };
-        let (soft_at, hard_at) = (given(&raw.soft_backlog), given(&raw.max_backlog));
-        let wrong = [soft_at, hard_at].into_iter().flatten();
-        if soft <= hard || wrong.clone().any(|tag| self.faults.known(self.places, tag)) {
-            return;
-        }
-        let (soft, hard) = (size(soft), size(hard));
-        match (soft_at, hard_at) {
-            (Some(tag), _) => {
-                let message = format!("{soft} is above max-backlog, which is {hard}");
-                self.faults.of(self.places, tag, &format!("{path} soft-backlog"), message);
-            }
-            (None, Some(tag)) => {
-                let message =
-                    format!("{hard} is below soft-backlog, which is {soft}; set that too");
-                self.faults.of(self.places, tag, &format!("{path} max-backlog"), message);
-            }
-            (None, None) => {}
-        }
-    }
-
     fn websockets(
         &mut self,
         raw: BTreeMap<String, RawWebSocket>,
-        limits: &Limits,
-        raw_limits: &RawLimits,
+        top: &RawLimits,
         listeners: &[ListenerSettings],
     ) -> Vec<WebSocketSettings> {
         let mut mounts = Mounts::new("websocket", listeners);
@@ -196,7 +131,7 @@ impl Settling<'_> {
         for raw in in_file_order(raw, |raw| raw.prefix.tag()) {
             let mount = self.mount(&mut mounts, &raw.prefix, &raw.host, &raw.listener);
             let path = format!("<websocket {}> <limits>", mount.prefix);
-            let limits = self.limits(&raw.limits, Some((limits, raw_limits)), &path);
+            let limits = self.limits(&raw.limits, Some(top), &path);
             let Some(plugin) = raw.plugin.into_values().next() else {
                 continue;
             };
@@ -250,7 +185,7 @@ impl Settling<'_> {
 
     /// An existing directory, without links in its path.
     fn directory(&mut self, given: &Given<String>, directive: &str) -> PathBuf {
-        let path = self.home.join(value(given));
+        let path = self.below_home(value(given));
         let message = match path.canonicalize() {
             Ok(real) if real.is_dir() => return real,
             Ok(_) => format!("{} is no directory", path.display()),
@@ -288,79 +223,28 @@ impl Settling<'_> {
         mount
     }
 
+    /// A path of the conf, absolute and without `.` in it.
+    fn below_home(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.home.join(path).components().collect()
+    }
+
     /// `FILE:LINE` of what has that tag.
     fn at(&self, tag: Tag) -> String {
         self.places.place(tag).map(ToString::to_string).unwrap_or_default()
     }
 }
 
-/// Which requests are taken already, by sections of one type.
-struct Mounts<'l> {
-    kind: &'static str,
-    listeners: Vec<&'l str>,
-    /// (listener, host, prefix) to where it was given. The host is empty for all others.
-    taken: HashMap<(String, String, String), String>,
-}
-
-impl<'l> Mounts<'l> {
-    fn new(kind: &'static str, listeners: &'l [ListenerSettings]) -> Self {
-        let listeners = listeners.iter().map(|listener| listener.name.as_str()).collect();
-        Self { kind, listeners, taken: HashMap::new() }
-    }
-
-    fn unknown_listener(&self, name: &str) -> Option<String> {
-        let name = name.to_lowercase();
-        if self.listeners.contains(&name.as_str()) {
-            return None;
-        }
-        Some(match nearest(&name, self.listeners.iter().copied()) {
-            Some(near) => format!("there is no <listener {name}>; did you mean '{near}'?"),
-            None if self.listeners.is_empty() => format!("there is no <listener {name}>"),
-            None => {
-                format!("there is no <listener {name}>; {}", there_is(&self.listeners))
-            }
-        })
-    }
-
-    /// Takes the requests of `mount`; says who has one of them already.
-    fn add(&mut self, mount: &Mount) -> Option<String> {
-        let all: Vec<String> = self.listeners.iter().map(|name| (*name).into()).collect();
-        let listeners = if mount.listeners.is_empty() { &all } else { &mount.listeners };
-        let every = [String::new()];
-        let hosts = if mount.hosts.is_empty() { &every[..] } else { &mount.hosts };
-        let mut doubled = None;
-        for listener in listeners {
-            for host in hosts {
-                let key = (listener.clone(), host.clone(), mount.prefix.clone());
-                let first = self.taken.entry(key).or_insert_with(|| mount.at.clone());
-                if *first != mount.at && doubled.is_none() {
-                    let whose =
-                        if host.is_empty() { String::new() } else { format!(" for host {host}") };
-                    doubled = Some(format!(
-                        "the prefix{whose} is taken by the <{}> section at {first}",
-                        self.kind
-                    ));
-                }
-            }
-        }
-        doubled
-    }
-}
-
-fn value<T>(given: &Given<T>) -> &T {
+/// The value without its tag.
+pub(super) fn value<T>(given: &Given<T>) -> &T {
     &given.0
 }
 
-fn number(given: &Given<Whole>) -> usize {
+pub(super) fn number(given: &Given<Whole>) -> usize {
     usize::try_from(value(given).0).unwrap_or(usize::MAX)
 }
 
-fn bytes(given: &Given<ByteSize>) -> usize {
+pub(super) fn bytes(given: &Given<ByteSize>) -> usize {
     usize::try_from(value(given).0).unwrap_or(usize::MAX)
-}
-
-fn unless_zero(time: Duration) -> Option<Duration> {
-    (!time.is_zero()).then_some(time)
 }
 
 /// Dictionaries are sorted by key; tags were given out in the order of the lines.
@@ -373,13 +257,6 @@ fn in_file_order<T>(sections: BTreeMap<String, T>, tag: fn(&T) -> Tag) -> Vec<T>
 fn looked_up(name: &str, port: u16) -> Result<Address, String> {
     let found = (name, port).to_socket_addrs().ok().and_then(|mut all| all.next());
     found.map(Address::Tcp).ok_or_else(|| format!("no address is known for the host '{name}'"))
-}
-
-/// `4MB` rather than 4194304, where it is that.
-fn size(bytes: usize) -> String {
-    let units = [(1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")];
-    let whole = |(unit, _): &&(usize, &str)| bytes >= *unit && bytes.is_multiple_of(*unit);
-    units.iter().find(whole).map_or(bytes.to_string(), |(u, name)| format!("{}{name}", bytes / u))
 }
 
 /// The directory of `file`, absolute.

@@ -72,7 +72,6 @@ pub(crate) struct Mode(pub(crate) u32);
 /// Whether `text` is a value of `kind`.
 pub(crate) fn check(kind: Kind, text: &str) -> Result<(), Wrong> {
     match kind {
-        Kind::Text => Ok(()),
         Kind::Path => filled(text, "a path", |c| c == '\0'),
         Kind::Boolean => bool::parse(text).map(drop),
         Kind::Whole(least, most) => within(text, least, most),
