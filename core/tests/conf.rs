@@ -799,6 +799,16 @@ fn wrong_overrides_say_which() {
     assert_eq!(found, [expected]);
 }
 
+#[test]
+fn an_override_does_not_move_the_blame_from_the_file() {
+    let text = format!("{LISTENER}<websocket /chat>\n</websocket>\n");
+    let instance = Instance::new(&[("zope.conf", &text)]);
+    let expected = "zope.conf:4: <websocket /chat>: nobody answers; write <plugin NAME> inside it";
+    assert_eq!(instance.errors(&[], &["websocket/origin=*"]), [expected]);
+    let found = instance.errors(&[("SWITCHBOARD__PLUGIN_PATH", " ")], &[]);
+    assert!(found[1].ends_with("plugin-path: expected a path, found ' '"), "{found:?}");
+}
+
 fn example() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zope.conf.example");
     std::fs::read_to_string(path).expect("zope.conf.example")

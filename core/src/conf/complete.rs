@@ -75,7 +75,7 @@ impl Completion<'_> {
             let Some(inner) = value.as_dict() else { continue };
             let name = inner.get(NAME).and_then(Value::as_str).unwrap_or(slot);
             let path = format!("{around}<{} {name}>", section.name);
-            let at = self.places.place(value.tag()).unwrap_or(at).clone();
+            let at = self.places.place(header(value)).unwrap_or(at).clone();
             let defaults = self.defaults(section, child.role, inner, &path, &at);
             all.insert(slot.clone(), defaults.into());
         }
@@ -96,7 +96,7 @@ impl Completion<'_> {
                 }
                 Some(Value::Dict(_, all)) => found.extend(
                     all.iter()
-                        .map(|(slot, value)| (value.tag(), format!("<{} {slot}>", kind.name))),
+                        .map(|(slot, value)| (header(value), format!("<{} {slot}>", kind.name))),
                 ),
                 _ => {}
             }
@@ -122,6 +122,12 @@ impl Completion<'_> {
             }
         }
     }
+}
+
+/// The tag of a section's header. Its own is that of the last layer that says something in it.
+fn header(section: &Value) -> Tag {
+    let name = section.as_dict().and_then(|dict| dict.get(NAME));
+    name.unwrap_or(section).tag()
 }
 
 fn value(key: &Key, text: &str) -> Value {

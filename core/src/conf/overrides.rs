@@ -25,7 +25,11 @@ impl Walk<'_> {
         match find(&ROOT, Role::Part, conf, &steps, Spelling::Variable) {
             Ok(target) => {
                 let is_many = target.key.is_some_and(|key| key.many);
-                let texts = if is_many { text.split_whitespace().collect() } else { vec![text] };
+                let mut texts =
+                    if is_many { text.split_whitespace().collect() } else { vec![text] };
+                if texts.is_empty() {
+                    texts.push(text);
+                }
                 let values = texts.into_iter().map(|text| (place.clone(), text)).collect();
                 self.layer_of(&target, values)
             }

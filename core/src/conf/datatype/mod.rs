@@ -101,7 +101,7 @@ fn is_token(c: char) -> bool {
 }
 
 fn filled(text: &str, what: &'static str, bad: fn(char) -> bool) -> Result<(), Wrong> {
-    if text.is_empty() || text.contains(bad) { Err(Wrong::expected(what)) } else { Ok(()) }
+    if text.trim().is_empty() || text.contains(bad) { Err(Wrong::expected(what)) } else { Ok(()) }
 }
 
 fn positive(is: bool, what: &'static str) -> Result<(), Wrong> {
