@@ -1,0 +1,83 @@
+// Starts the real host, for the tests written in JavaScript.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+export const root = resolve(fileURLToPath(import.meta.url), "../../../..");
+const program = process.env.SWITCHBOARD ?? join(root, "target/debug/switchboard");
+
+const conf = (home, port) => `
+instancehome ${home}
+plugin-path ${root}/target/debug
+<listener main>
+  address 127.0.0.1:${port}
+</listener>
+<http / >
+  <static>
+    path ${root}/examples/demo
+  </static>
+</http>
+<websocket /chat>
+  <plugin chat>
+    <config>
+      history 50
+    </config>
+  </plugin>
+</websocket>
+<websocket /echo>
+  <plugin echo />
+</websocket>
+`;
+
+/** One running host, in a directory of its own that ends with it. */
+export class Host {
+  log = "";
+  #home = mkdtempSync(join(tmpdir(), "switchboard-"));
+  #process;
+
+  /** Resolves when the host is ready. Port 0 is any free one; a restart asks for the same again. */
+  static async start(port = 0) {
+    const host = new Host();
+    await host.#start(port);
+    return host;
+  }
+
+  get port() {
+    return Number(this.address.split(":").pop());
+  }
+
+  url(path = "/") {
+    return `ws://${this.address}${path}`;
+  }
+
+  /** Asks it to end, and resolves with its exit status. */
+  async stop() {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      this.#process.kill("SIGTERM");
+      await once(this.#process, "exit");
+    }
+    rmSync(this.#home, { recursive: true, force: true });
+    return this.#process.exitCode;
+  }
+
+  async #start(port) {
+    const file = join(this.#home, "zope.conf");
+    writeFileSync(file, conf(this.#home, port));
+    this.#process = spawn(program, ["serve", "-c", file], { stdio: ["ignore", "inherit", "pipe"] });
+    await new Promise((ready, failed) => {
+      const give = (why) => failed(new Error(`the host did not become ready: ${why}\n${this.log}`));
+      this.#process.on("error", give);
+      this.#process.on("exit", (code, signal) => give(`it ended with ${code ?? signal}`));
+      createInterface(this.#process.stderr).on("line", (line) => {
+        this.log += `${line}\n`;
+        this.address ??= line.match(/listening on (\S+)/)?.[1];
+        if (this.address && line.includes("ready")) ready();
+      });
+    });
+  }
+}
