@@ -1,0 +1,256 @@
+// The demo page in Debian's Chromium, on the real host. Screenshots go to target/screenshots.
+
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { Host, root } from "../clients/host.mjs";
+
+const within = { timeout: 90_000 };
+const screenshots = join(root, "target/screenshots");
+const desktop = { viewport: { width: 1280, height: 900 }, colorScheme: "light" };
+const phone = { viewport: { width: 390, height: 844 }, colorScheme: "light" };
+const dark = { viewport: { width: 1280, height: 900 }, colorScheme: "dark" };
+
+let host;
+let browser;
+// What the pages asked for and complained of, from all tabs of all tests.
+const requests = [];
+const complaints = [];
+
+before(async () => {
+  mkdirSync(screenshots, { recursive: true });
+  host = await Host.start();
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    // Chromium's own sandbox needs a user other than root; the rest keeps it from calling home.
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}, within);
+
+after(async () => {
+  await browser?.close();
+  await host?.stop();
+}, within);
+
+// ---- what a person does
+
+/** A browser window of its own: its local storage is not shared with other tabs. */
+async function open(options, hash = "") {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(30_000);
+  return tab(context, hash);
+}
+
+async function tab(context, hash = "") {
+  const page = await context.newPage();
+  page.on("request", (request) => requests.push(request.url()));
+  page.on("websocket", (socket) => requests.push(socket.url()));
+  page.on("pageerror", (error) => complaints.push(`${error}`));
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+  });
+  await page.goto(`http://${host.address}/${hash}`);
+  await page.locator("#echo[data-state=open]").waitFor();
+  return page;
+}
+
+async function enter(page, name, room) {
+  await page.getByLabel("Your name").fill(name);
+  await page.getByLabel("Room").fill(room);
+  await page.getByRole("button", { name: "Join" }).click();
+  await page.locator("#chat[data-view=room]").waitFor();
+}
+
+async function say(page, text) {
+  await page.getByLabel("Message", { exact: true }).fill(text);
+  await page.keyboard.press("Enter");
+}
+
+const heard = (page, text) => page.locator(".message-text", { hasText: text }).waitFor();
+const note = (page, text) => page.locator(".note", { hasText: text }).last().waitFor();
+const here = (page) => page.locator(".member").allTextContents();
+const inState = (page, panel, state) => page.locator(`#${panel}[data-state=${state}]`).waitFor();
+
+async function twoInRoom(room) {
+  const ann = await open(desktop);
+  await enter(ann, "ann", room);
+  const bob = await open(phone, `#/${room}`);
+  await enter(bob, "bob", room);
+  await note(ann, "bob joined");
+  return { ann, bob };
+}
+
+// A restarted host takes the same port, so that the page finds it again.
+async function restart() {
+  const { port } = host;
+  assert.equal(await host.stop(), 0, host.log);
+  return async () => (host = await Host.start(port));
+}
+
+// ---- the page
+
+test("two tabs chat with each other, and see who comes and goes", within, async () => {
+  const { ann, bob } = await twoInRoom("lobby");
+  assert.deepEqual(await here(ann), ["ann", "bob"]);
+  assert.deepEqual((await here(bob)).sort(), ["ann", "bob"]);
+
+  await say(ann, "Good morning, is the line open?");
+  await heard(bob, "is the line open?");
+  await say(bob, "It is. <b>No markup</b> & no surprises.");
+  await heard(ann, "<b>No markup</b> & no surprises.");
+  assert.equal(await ann.locator(".message.own").count(), 1);
+
+  const carla = await open(dark, "#/lobby");
+  await enter(carla, "carla", "lobby");
+  await heard(carla, "is the line open?"); // from the history
+  await say(carla, "I came later, and the history was here before me.");
+  await heard(ann, "I came later");
+  await echoAll(ann);
+  await echoAll(carla);
+  await ann.screenshot({ path: join(screenshots, "desktop-light.png") });
+  await carla.screenshot({ path: join(screenshots, "desktop-dark.png") });
+  await bob.locator(".lamps a").first().click();
+  await heard(bob, "I came later");
+  await bob.screenshot({ path: join(screenshots, "phone-chat.png") });
+
+  await carla.context().close();
+  await note(ann, "carla left");
+  await bob.context().close();
+  await note(ann, "bob left");
+  assert.deepEqual(await here(ann), ["ann"]);
+  await ann.context().close();
+});
+
+test("a second tab of the same person is offered a free name", within, async () => {
+  const ann = await open(desktop);
+  await enter(ann, "ann", "twins");
+  const twin = await tab(ann.context(), "#/twins"); // joins by itself, as ann
+  await twin.getByText("ann is taken in this room").waitFor();
+  await twin.getByRole("button", { name: "Join" }).click();
+  await twin.locator("#chat[data-view=room]").waitFor();
+  assert.equal((await here(ann)).length, 2);
+  await say(twin, "two of me");
+  await heard(ann, "two of me");
+  await ann.context().close();
+});
+
+async function echoAll(page) {
+  const back = page.locator(".frame.received");
+  await page.getByLabel("Data to send").fill("Grüße 🙂");
+  await page.locator(".send").getByRole("button", { name: "Send" }).click();
+  await page.getByRole("button", { name: "64 KB" }).click();
+  await page.getByRole("radio", { name: "Hex" }).check();
+  await page.getByLabel("Data to send").fill("de ad be ef 00 ff");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "1 MB" }).click();
+  await back.nth(3).waitFor();
+  return back;
+}
+
+test("the echo comes back, text and binary, with its size and round trip", within, async () => {
+  const page = await open(phone);
+  const back = await echoAll(page);
+  const frames = (await back.allInnerTexts()).map((text) => text.replace(/\s+/g, " "));
+  const shapes = [/text 12 B .* ms Grüße 🙂/, /text 64 KB .* ms abc/, /binary 6 B .* ms de ad be ef 00 ff/, /binary 1 MB .* ms 00 1f/];
+  shapes.forEach((shape, i) => assert.match(frames[i], shape));
+  await page.getByText("4 sent, 4 back").waitFor();
+
+  await page.getByLabel("Data to send").fill("abc"); // not whole bytes
+  await page.keyboard.press("Enter");
+  await page.getByText("Hex has two digits a byte").waitFor();
+  await page.locator(".lamps a").last().click();
+  await page.screenshot({ path: join(screenshots, "phone-echo.png") });
+
+  await page.getByLabel("Code").fill("4001");
+  await page.getByLabel("Reason").fill("seen enough");
+  await page.getByRole("button", { name: "Close", exact: true }).click();
+  await page.locator(".frame.event", { hasText: "closed, 4001" }).waitFor();
+  await page.getByRole("button", { name: "Open again" }).click();
+  await inState(page, "echo", "open");
+  await page.context().close();
+});
+
+test("a restarted host is missed, and both tabs come back by themselves", within, async () => {
+  const { ann, bob } = await twoInRoom("restart");
+  await say(ann, "before");
+  await heard(bob, "before");
+  const start = await restart();
+  for (const page of [ann, bob]) {
+    await inState(page, "chat", "lost");
+    await inState(page, "echo", "lost");
+    await page.locator("#chat .line-text", { hasText: "Connection lost" }).waitFor();
+    await page.locator("#chat .line-count", { hasText: "Next try in" }).waitFor();
+    await note(page, "Connection lost (1001");
+  }
+  await say(ann, "written while it was lost"); // Enter does nothing now
+  assert.equal(await ann.getByLabel("Message", { exact: true }).inputValue(), "written while it was lost");
+  await ann.screenshot({ path: join(screenshots, "desktop-lost.png") });
+  await bob.locator(".lamps a").first().click();
+  await bob.screenshot({ path: join(screenshots, "phone-lost.png") });
+
+  await start();
+  for (const page of [ann, bob]) {
+    await note(page, "Connection is back");
+    await inState(page, "echo", "open");
+  }
+  await ann.locator(".member", { hasText: "bob" }).waitFor();
+  await bob.locator(".member", { hasText: "ann" }).waitFor();
+  await ann.getByLabel("Message", { exact: true }).press("Enter");
+  await heard(bob, "written while it was lost");
+  await say(bob, "and after");
+  await heard(ann, "and after");
+  await heard(ann, "before"); // what was on the screen stays there
+  await ann.context().close();
+  await bob.context().close();
+});
+
+test("a lost connection is tried at once when asked, and when the network is back", within, async () => {
+  const context = await browser.newContext(desktop);
+  await context.clock.install();
+  const page = await tab(context);
+  await enter(page, "ann", "at-once");
+  await page.clock.pauseAt(Date.now() + 60_000); // no wait of the page ends any more
+  const start = await restart();
+  await inState(page, "echo", "lost");
+  await inState(page, "chat", "lost");
+  await start();
+  await page.locator("#chat").getByRole("button", { name: "Try now" }).click();
+  await inState(page, "chat", "open");
+  await page.evaluate(() => window.dispatchEvent(new Event("online")));
+  await inState(page, "echo", "open");
+  await context.close();
+});
+
+test("it works by keyboard alone, and fits a narrow phone", within, async () => {
+  const page = await open({ viewport: { width: 360, height: 740 } });
+  await page.getByLabel("Your name").focus();
+  await page.keyboard.type("keys");
+  await page.keyboard.press("Enter");
+  await page.locator("#chat[data-view=room]").waitFor();
+  await page.keyboard.type("no mouse here"); // the box has the focus
+  await page.keyboard.press("Enter");
+  await heard(page, "no mouse here");
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.equal(wide, 360);
+  await page.reload();
+  await heard(page, "no mouse here"); // name and room were remembered
+  await page.context().close();
+});
+
+test("the pages asked nobody but the host, and complained only of lost connections", () => {
+  const foreign = requests.filter((url) => new URL(url).host !== host.address);
+  assert.deepEqual(foreign, []);
+  assert.ok(requests.some((url) => url.startsWith("ws://")));
+  const unexpected = complaints.filter((text) => !/WebSocket connection to .* failed/.test(text));
+  assert.deepEqual(unexpected, []);
+});
