@@ -5,6 +5,7 @@ import { fromHex, make, milliseconds, preciseTime, size, toHex } from "./format.
 import { Line, why } from "./line.js";
 
 const framesMax = 200;
+const drawAfter = 30; // milliseconds
 const previewChars = 240;
 const previewBytes = 48;
 
@@ -15,6 +16,7 @@ export class Echo {
   #waiting = []; // sent and not yet back, oldest first: an echo keeps the order
   #sent = 0;
   #trips = [];
+  #undrawn = [];
 
   constructor(panel, lamp) {
     this.#panel = panel;
@@ -75,7 +77,6 @@ export class Echo {
     this.#waiting.push({ data, at });
     this.#sent++;
     this.#showFrame("sent", data, "");
-    this.#showTotals();
     return true;
   }
 
@@ -87,7 +88,6 @@ export class Echo {
     const trip = now - sent.at;
     this.#trips.push(trip);
     this.#showFrame("received", bytes, same(sent.data, bytes) ? milliseconds(trip) : "differs!");
-    this.#showTotals();
   }
 
   #close({ code, reason }) {
@@ -130,16 +130,23 @@ export class Echo {
     this.#append(item);
   }
 
+  // Drawn a moment later, so that the drawing of what was sent is no part of its round trip.
   #append(item) {
+    this.#undrawn.push(item);
+    if (this.#undrawn.length === 1) setTimeout(() => this.#draw(), drawAfter);
+  }
+
+  #draw() {
     const list = this.#part(".frames");
-    list.append(item);
+    list.append(...this.#undrawn.splice(0).slice(-framesMax));
     while (list.children.length > framesMax) list.firstElementChild.remove();
     list.scrollTop = list.scrollHeight;
+    this.#showTotals();
   }
 
   #showTotals() {
     const trips = this.#trips.slice(-framesMax).sort((a, b) => a - b);
-    const median = trips.length ? `, round trip ${milliseconds(trips[trips.length >> 1])} (median)` : "";
+    const median = trips.length ? `, median ${milliseconds(trips[trips.length >> 1])}` : "";
     this.#part(".totals").textContent = `${this.#sent} sent, ${this.#trips.length} back${median}`;
   }
 
