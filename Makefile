@@ -1,0 +1,53 @@
+# What a person does with a checkout. `make help` lists it.
+
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+HOST    := target/debug/switchboard
+PLUGINS := echo chat
+CONF    ?= zope.conf.example
+
+.DEFAULT_GOAL := help
+.PHONY: help run test fmt lint doc clean tools
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.* ## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-6s %s\n' "$$name" "$$what"; done
+
+run: tools ## build the host and its plugins, and serve zope.conf.example
+	@echo "building the host and the plugins $(PLUGINS)"
+	@cargo build --package switchboard $(PLUGINS:%=--package switchboard-plugin-%)
+	@mkdir -p -m 755 var var/plugins
+	@# A running host may have the old file mapped: the new one is renamed over it, never written into it.
+	@for plugin in $(PLUGINS); do \
+	  install -m 755 target/debug/lib$$plugin.so var/plugins/.lib$$plugin.so.new && \
+	  mv -f var/plugins/.lib$$plugin.so.new var/plugins/lib$$plugin.so && \
+	  echo "plugin: var/plugins/lib$$plugin.so" || exit 1; \
+	done
+	@echo "serving $(CONF); Ctrl-C ends it"
+	@exec $(HOST) serve -c $(CONF)
+
+test: ## install what the tests need, and run every check and test
+	@command -v python3 >/dev/null || $(call install,python3)
+	@core/tests/run
+
+fmt: ## format all Rust code
+	cargo fmt --all
+
+lint: tools ## format check, clippy and documentation, as in `make test`
+	@core/tests/run fmt clippy doc
+
+doc: tools ## the Rust documentation, in target/doc
+	cargo doc --workspace --no-deps
+
+clean: ## remove everything that was built or installed into the checkout
+	cargo clean
+	rm -rf var/plugins core/tests/browser/node_modules core/tests/clients/node_modules
+
+tools:
+	@command -v cargo >/dev/null || { echo "Rust is missing: install it as https://rustup.rs says, then run make again"; exit 1; }
+	@command -v cc >/dev/null || $(call install,build-essential)
+
+# As root, or by sudo.
+install = { \
+  echo "installing with apt-get: $(1)"; \
+  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+  $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
