@@ -7,7 +7,7 @@ PLUGINS := echo chat
 CONF    ?= zope.conf.example
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint doc clean tools
+.PHONY: help run test fmt lint idle doc clean tools
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-6s %s\n' "$$name" "$$what"; done
@@ -34,6 +34,10 @@ fmt: ## format all Rust code
 
 lint: tools ## format check, clippy and documentation, as in `make test`
 	@core/tests/run fmt clippy doc
+
+idle: tools ## measure memory and CPU with 10,000 idle connections
+	cargo build --release --package switchboard $(PLUGINS:%=--package switchboard-plugin-%)
+	cargo bench --package switchboard --bench idle
 
 doc: tools ## the Rust documentation, in target/doc
 	cargo doc --workspace --no-deps
