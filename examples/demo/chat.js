@@ -32,8 +32,8 @@ export class Chat {
 
   /** Fills the form from what was chosen before, and joins if there is a name. */
   start() {
-    this.#field("name").value = localStorage.getItem("switchboard.name") ?? "";
-    this.#field("room").value = roomInHash() || localStorage.getItem("switchboard.room") || "lobby";
+    this.#field("name").value = recall("name") ?? "";
+    this.#field("room").value = roomInHash() || recall("room") || "lobby";
     if (this.#field("name").value) this.#enter();
     else this.#showForm();
   }
@@ -71,10 +71,11 @@ export class Chat {
     const room = this.#field("room").value.trim();
     this.#wanted = this.#field("name").value.trim();
     this.#tries = 0;
-    localStorage.setItem("switchboard.name", this.#wanted);
-    localStorage.setItem("switchboard.room", room);
+    remember("name", this.#wanted);
+    remember("room", room);
     history.replaceState(null, "", `#/${encodeURIComponent(room)}`);
     this.#formSays("");
+    if (room === this.#room && this.#self === this.#wanted) return this.#showRoom();
     // The name was taken: the connection to the room is there already, only the name is new.
     if (room === this.#room && !this.#self && this.#connection?.state === "open") return this.#join(this.#wanted);
     this.#connect(room);
@@ -272,6 +273,23 @@ function parse(data) {
     return JSON.parse(data);
   } catch {
     return null;
+  }
+}
+
+// A browser may forbid a page to keep anything; then it starts anew each time.
+function recall(key) {
+  try {
+    return localStorage.getItem(`switchboard.${key}`);
+  } catch {
+    return null;
+  }
+}
+
+function remember(key, value) {
+  try {
+    localStorage.setItem(`switchboard.${key}`, value);
+  } catch {
+    // as above
   }
 }
 
