@@ -10,8 +10,23 @@
 /// - `never_blocks`: no callback ever waits, neither for a file, nor for a peer, nor long for a
 ///   lock; the host may then run them on the threads that do its I/O. Default: `false`.
 ///
-/// ```ignore
-/// switchboard_sdk::export!(Chat, id = "com.example.chat", never_blocks = true);
+/// ```
+/// # use switchboard_sdk::*;
+/// # struct Chat;
+/// # impl Endpoint for Chat {
+/// #     type Session = ();
+/// #     fn create(_: &Setup) -> Result<Self, Error> {
+/// #         Ok(Self)
+/// #     }
+/// #     fn open(&self, _: &Conn, _: &Request<'_>) -> Result<Opened<()>, Reject> {
+/// #         Ok(Opened::accept(()))
+/// #     }
+/// #     fn message(&self, _: &Conn, _: &mut (), _: Message<'_>) -> Result<Handled, Error> {
+/// #         Ok(Handled::Done)
+/// #     }
+/// # }
+/// switchboard_sdk::export!(Chat, id = "com.example.chat", version = "1.4.2");
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! export {
