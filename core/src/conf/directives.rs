@@ -20,7 +20,7 @@ pub static ROOT: SectionType = SectionType {
             .doc("Threads that serve connections; 0 is one for each core."),
         Key::new("debug-mode", Kind::Boolean, Default("off"))
             .doc("Responses that refuse a request say why."),
-        Key::new("stop-timeout", Kind::TimeOrZero, Default("5s"))
+        Key::new("stop-timeout", Kind::TimeOrZero, Default("10s"))
             .doc("How long clients have to answer a Close when the host stops."),
     ],
     sections: &[

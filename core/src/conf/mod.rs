@@ -46,7 +46,8 @@ pub struct Settings {
     pub shards: usize,
     /// `debug-mode`: responses that refuse say why.
     pub debug_mode: bool,
-    /// `stop-timeout`: how long clients have to answer a Close when the host stops.
+    /// `stop-timeout`: how long clients and plugins have to end when the host stops. More
+    /// than `close-timeout`, or clients are cut before their time. Default 10s.
     pub stop_timeout: Duration,
     /// `<eventlog>` `level`.
     pub log_level: LogLevel,
