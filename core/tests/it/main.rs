@@ -1,0 +1,5 @@
+//! The host as a process, by raw bytes on real sockets.
+
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
+
+mod support;
