@@ -88,17 +88,17 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     drop(ended);
     let acceptor = Acceptor::start(listeners, Arc::clone(&shards), settings.limits.connections_max)
         .map_err(system("cannot start the acceptor"))?;
-    for (name, address) in &addresses {
-        tracing::info!("listening on {address} (listener {name})");
-    }
-    tracing::info!("ready: {} endpoints on {} shards", endpoints.len(), shards.count());
-
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(system("cannot start the control runtime"))?;
     runtime.block_on(async {
+        // Who reads "ready" may send a signal at once.
         let mut signals = Signals::new().map_err(system("cannot wait for signals"))?;
+        for (name, address) in &addresses {
+            tracing::info!("listening on {address} (listener {name})");
+        }
+        tracing::info!("ready: {} endpoints on {} shards", endpoints.len(), shards.count());
         tokio::select! {
             name = signals.next() => tracing::info!("{name}: stopping"),
             end = ends.recv() => return Err(ServeError::Shard(end.unwrap_or_default())),
