@@ -72,6 +72,11 @@ impl Client {
         Ws::new(self)
     }
 
+    /// The WebSocket after a response that was 101.
+    pub(crate) fn upgraded(self) -> Ws {
+        Ws::new(self)
+    }
+
     /// Sends a handshake with more headers, and reads the response.
     pub(crate) fn upgrade(&mut self, path: &str, headers: &[(&str, &str)]) -> Response {
         let plain = Handshake::new(path);
