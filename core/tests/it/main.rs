@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
+mod frames;
 mod handshake;
 mod support;

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use super::{Handshake, PATIENCE, Ws};
 
@@ -110,6 +111,33 @@ impl Client {
             Socket::Tcp(socket) => socket.write_all(bytes),
             Socket::Unix(socket) => socket.write_all(bytes),
         }
+    }
+
+    /// Sends until the host takes nothing more for a second; returns how many bytes have left.
+    pub(crate) fn send_until_stalled(&mut self, bytes: &[u8]) -> usize {
+        self.set_write_timeout(Duration::from_secs(1));
+        let mut sent = 0;
+        while sent < bytes.len() {
+            let wrote = match &mut self.socket {
+                Socket::Tcp(socket) => socket.write(&bytes[sent..]),
+                Socket::Unix(socket) => socket.write(&bytes[sent..]),
+            };
+            match wrote {
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => panic!("cannot send: {error}"),
+            }
+        }
+        self.set_write_timeout(PATIENCE);
+        sent
+    }
+
+    fn set_write_timeout(&self, timeout: Duration) {
+        let set = match &self.socket {
+            Socket::Tcp(socket) => socket.set_write_timeout(Some(timeout)),
+            Socket::Unix(socket) => socket.set_write_timeout(Some(timeout)),
+        };
+        set.unwrap();
     }
 
     /// Says that nothing more will be sent.

@@ -152,6 +152,14 @@ impl Host {
         self.child.id()
     }
 
+    /// Memory of the host that is in use, in bytes.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kilobytes.expect("VmRSS in kB").parse::<usize>().unwrap() << 10
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         self.home.as_ref().expect("it is taken at the end").path()
     }
