@@ -77,7 +77,9 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
         polls(settings.shards.clamp(1, SHARDS_MAX)).map_err(system("cannot make a poll"))?;
     let (polls, wakers): (Vec<_>, Vec<_>) = polls.into_iter().unzip();
     let shards = Arc::new(Shards::new(wakers));
-    let endpoints = start_endpoints(settings, &shards)?;
+    // Kept until the host ends: its drop removes the private copies.
+    let libraries = libraries(settings)?;
+    let endpoints = start_endpoints(settings, &libraries, &shards)?;
     let (stop, stopped) = watch::channel(false);
     let front = Arc::new(front(settings, &endpoints, stopped));
     let (ended, mut ends) = mpsc::unbounded_channel();
@@ -187,12 +189,12 @@ fn polls(count: usize) -> std::io::Result<Vec<(Poll, Waker)>> {
 
 fn start_endpoints(
     settings: &Settings,
+    libraries: &Libraries,
     shards: &Arc<Shards>,
 ) -> Result<Vec<Arc<Endpoint>>, ServeError> {
-    let libraries = libraries(settings)?;
     let start = |section: &WebSocketSettings| {
         let EndpointSettings::Plugin(plugin) = &section.endpoint;
-        let library = load(&libraries, settings, section)?;
+        let library = load(libraries, settings, section)?;
         let number = endpoint::next_number();
         let instance = PluginEndpoint::start(&library, number, section, plugin, shards);
         let instance = instance.map_err(|source| {
