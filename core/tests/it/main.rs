@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
+mod fixtures;
 mod frames;
 mod handshake;
+mod plugins;
 mod support;
