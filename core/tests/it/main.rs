@@ -5,5 +5,6 @@
 mod fixtures;
 mod frames;
 mod handshake;
+mod order;
 mod plugins;
 mod support;

@@ -20,6 +20,8 @@ pub(crate) struct Flood {
 struct State {
     /// Calls of `writable` until now.
     rooms: u64,
+    /// Sends of the threads that found no room.
+    refused: u64,
     over: bool,
 }
 
@@ -43,6 +45,10 @@ impl Flood {
         self.changed.notify_all();
     }
 
+    pub(crate) fn refused(&self) -> u64 {
+        self.state.lock().expect("no thread panics with it").refused
+    }
+
     fn send_all(&self, conn: Conn, sender: u8, count: u32) {
         let mut rooms = 0;
         let mut number = 0;
@@ -62,6 +68,7 @@ impl Flood {
     /// Waits until there were more than `before`. `None`: the connection has ended.
     fn room_since(&self, before: u64) -> Option<u64> {
         let mut state = self.state.lock().expect("no thread panics with it");
+        state.refused += 1;
         while state.rooms == before && !state.over {
             state = self.changed.wait(state).expect("no thread panics with it");
         }

@@ -197,6 +197,10 @@ impl Probe {
                 let (_, own) = session.flood.as_mut().ok_or_else(|| Error::new("no flood"))?;
                 own.more(*conn);
             }
+            ("refused", []) => {
+                let (flood, _) = session.flood.as_ref().ok_or_else(|| Error::new("no flood"))?;
+                conn.send_text(&flood.refused().to_string())?;
+            }
             ("relay", [threads, count, seed]) => {
                 let (threads, count, seed) = (threads.parse()?, count.parse()?, seed.parse()?);
                 session.relay = Some(Relay::start(&self.threads, *conn, threads, count, seed));
