@@ -8,3 +8,4 @@ mod handshake;
 mod order;
 mod plugins;
 mod support;
+mod topics;
