@@ -90,7 +90,11 @@ impl Shard {
         let mut rows = self.rows.borrow_mut();
         let row = rows.get(conn)?;
         row.last_read = self.now();
-        row.ping_sent = NEVER;
+        if row.ping_sent != NEVER {
+            row.ping_sent = NEVER;
+            // The next ping may be due before the answer to this one was.
+            self.arm(conn, row);
+        }
         if row.phase == Phase::Lingering {
             return None;
         }
