@@ -8,4 +8,5 @@ mod handshake;
 mod order;
 mod plugins;
 mod support;
+mod time;
 mod topics;

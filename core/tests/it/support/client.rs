@@ -113,6 +113,37 @@ impl Client {
         }
     }
 
+    /// Sends one byte after another, each `pause` after the one before, until the host ends or cuts
+    /// the stream. What it says is thrown away.
+    pub(crate) fn drip(&mut self, bytes: impl Iterator<Item = u8>, pause: Duration) -> Got {
+        self.set_read_timeout(pause);
+        let mut buffer = [0; 1024];
+        for byte in bytes {
+            if self.try_send(&[byte]).is_err() {
+                return Got::Reset;
+            }
+            let read = match &mut self.socket {
+                Socket::Tcp(socket) => socket.read(&mut buffer),
+                Socket::Unix(socket) => socket.read(&mut buffer),
+            };
+            match read {
+                Ok(0) => return Got::End,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Got::Reset,
+            }
+        }
+        panic!("the host reads it all");
+    }
+
+    fn set_read_timeout(&self, timeout: Duration) {
+        let set = match &self.socket {
+            Socket::Tcp(socket) => socket.set_read_timeout(Some(timeout)),
+            Socket::Unix(socket) => socket.set_read_timeout(Some(timeout)),
+        };
+        set.unwrap();
+    }
+
     /// Sends until the host takes nothing more for a second; returns how many bytes have left.
     pub(crate) fn send_until_stalled(&mut self, bytes: &[u8]) -> usize {
         self.set_write_timeout(Duration::from_secs(1));

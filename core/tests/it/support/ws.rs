@@ -130,6 +130,15 @@ impl Ws {
         }
     }
 
+    /// What comes next; if that is a Close, then one with this code.
+    pub(crate) fn next_unless_close(&mut self, code: u16) -> Event {
+        let event = self.next();
+        if let Event::Close(close) = &event {
+            assert_eq!(close.as_ref().map(|(code, _)| *code), Some(code));
+        }
+        event
+    }
+
     /// The host ends the stream, and has nothing more to say.
     pub(crate) fn expect_eof(&mut self) {
         self.expect(&Event::End);

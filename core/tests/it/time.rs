@@ -1,0 +1,350 @@
+//! Limits in time. A test waits for the event, and never asks that it come soon: only that it comes,
+//! in its order, and not too early.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, Event, Got, Handshake, Host, PATIENCE, Ws, conf, echo_conf, frame};
+
+/// A clock that runs from before whatever the host counts from.
+struct Watch(Instant);
+
+impl Watch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// At least so much has passed.
+    fn check(&self, least: Duration) {
+        let passed = self.0.elapsed();
+        assert!(passed >= least, "{passed:?} instead of at least {least:?}");
+    }
+}
+
+const HALF: Duration = Duration::from_millis(500);
+const SECOND: Duration = Duration::from_secs(1);
+
+// Before the handshake
+
+fn start_impatient() -> Host {
+    Host::start(&format!("<limits>\nhandshake-timeout 1s\n</limits>\n{}", echo_conf("")))
+}
+
+#[test]
+fn a_client_that_sends_nothing_is_dropped() {
+    let host = start_impatient();
+    let watch = Watch::start();
+    let mut client = Client::connect(&host.addr("main"));
+    client.expect_eof();
+    watch.check(SECOND);
+}
+
+#[test]
+fn a_byte_now_and_then_does_not_extend_the_handshake() {
+    let host = start_impatient();
+    let watch = Watch::start();
+    let mut client = Client::connect(&host.addr("main"));
+    // It would take a minute.
+    let head = b"GET /echo HTTP/1.1\r\nX-Long: ".iter().copied().chain([b'x'; 300]);
+    let got = client.drip(head, HALF / 2);
+    assert_ne!(got, Got::Bytes);
+    watch.check(SECOND);
+    assert!(watch.0.elapsed() < PATIENCE, "the bytes have put it off");
+}
+
+#[test]
+fn half_a_handshake_is_dropped() {
+    let host = start_impatient();
+    let watch = Watch::start();
+    let mut client = Client::connect(&host.addr("main"));
+    let whole = Handshake::new("/echo").bytes();
+    client.send_raw(&whole[..whole.len() - 2]);
+    client.read_to_end();
+    watch.check(SECOND);
+}
+
+#[test]
+fn a_client_that_asks_nothing_more_is_dropped() {
+    let host = start_impatient();
+    let mut client = Client::connect(&host.addr("main"));
+    let watch = Watch::start();
+    assert_eq!(client.get("/nothing").status, 404);
+    client.read_to_end();
+    watch.check(SECOND);
+}
+
+#[test]
+fn the_handshake_timeout_ends_with_the_handshake() {
+    let host = start_impatient();
+    let mut silent = Client::connect(&host.addr("main"));
+    let mut ws = Client::ws(&host.addr("main"), "/echo");
+    // Both connected at nearly the same time. When one is dropped, so would be the other.
+    silent.expect_eof();
+    let mut silent = Client::connect(&host.addr("main"));
+    silent.expect_eof();
+    ws.echo("still here");
+}
+
+// After it
+
+fn start_with(limits: &str) -> Host {
+    Host::start(&echo_conf(&format!("<limits>\n{limits}\n</limits>")))
+}
+
+#[test]
+fn a_connection_without_messages_is_closed() {
+    let host = start_with("idle-timeout 1s");
+    let watch = Watch::start();
+    let mut ws = Client::ws(&host.addr("main"), "/echo");
+    assert_eq!(ws.expect_close(1001), "idle for too long");
+    watch.check(SECOND);
+    ws.close(1001, "");
+    ws.expect_eof();
+}
+
+#[test]
+fn messages_put_off_the_idle_timeout_and_pongs_do_not() {
+    let host = start_with("idle-timeout 3s\nping-interval 0.5s");
+    let watch = Watch::start();
+    let mut ws = Client::ws(&host.addr("main"), "/echo");
+    for _ in 0..8 {
+        ws.expect(&Event::Ping(Vec::new()));
+        ws.echo("not idle");
+    }
+    watch.check(8 * HALF);
+    let watch = Watch::start();
+    ws.echo("the last message");
+    while let Event::Ping(payload) = ws.next_unless_close(1001) {
+        ws.pong(&payload);
+    }
+    watch.check(3 * SECOND);
+}
+
+#[test]
+fn a_silent_client_is_pinged_and_stays_if_it_answers() {
+    let host = start_with("ping-interval 0.5s\nping-timeout 1h");
+    let watch = Watch::start();
+    let mut ws = Client::ws(&host.addr("main"), "/echo");
+    for count in 1..4 {
+        ws.expect(&Event::Ping(Vec::new()));
+        watch.check(count * HALF);
+        ws.pong(b"");
+    }
+    ws.echo("still here");
+}
+
+#[test]
+fn a_client_that_does_not_answer_a_ping_is_closed() {
+    let host = start_with("ping-interval 0.5s\nping-timeout 1s\nclose-timeout 0.5s");
+    let watch = Watch::start();
+    let mut ws = Client::ws(&host.addr("main"), "/echo");
+    ws.expect(&Event::Ping(Vec::new()));
+    watch.check(HALF);
+    assert_eq!(ws.expect_close(1001), "no answer to a ping");
+    watch.check(HALF + SECOND);
+    ws.expect_over();
+    watch.check(HALF + SECOND + HALF);
+}
+
+#[test]
+fn without_limits_nobody_is_asked_anything() {
+    let host = start_with("ping-interval 0\nidle-timeout 0");
+    let mut ws = Client::ws(&host.addr("main"), "/echo");
+    let other = start_with("ping-interval 0.5s");
+    let mut other = Client::ws(&other.addr("main"), "/echo");
+    for _ in 0..3 {
+        other.expect(&Event::Ping(Vec::new()));
+        other.pong(b"");
+    }
+    ws.echo("the first that comes");
+}
+
+#[test]
+fn a_client_that_does_not_answer_our_close_is_cut() {
+    let host = start_with("idle-timeout 0.5s\nclose-timeout 1s");
+    let watch = Watch::start();
+    let mut ws = Client::ws(&host.addr("main"), "/echo");
+    ws.expect_close(1001);
+    ws.expect_over();
+    watch.check(HALF + SECOND);
+}
+
+#[test]
+fn a_client_that_answers_our_close_is_not_kept_waiting() {
+    let host = start_with("idle-timeout 0.5s\nclose-timeout 1h");
+    let mut ws = Client::ws(&host.addr("main"), "/echo");
+    ws.expect_close(1001);
+    ws.close(1001, "");
+    ws.expect_eof();
+}
+
+#[test]
+fn a_client_that_does_not_hang_up_is_cut() {
+    let host = start_with("max-connections 1\nclose-timeout 1s");
+    let mut ws = Client::ws(&host.addr("main"), "/echo");
+    let watch = Watch::start();
+    ws.raw(b"\xff\xff");
+    ws.expect_close(1002);
+    ws.expect_eof();
+    // Its place is free when the host has given up waiting.
+    while Client::connect(&host.addr("main")).upgrade("/echo", &[]).status != 101 {
+        assert!(watch.0.elapsed() < PATIENCE, "it keeps its place");
+    }
+    watch.check(SECOND);
+}
+
+// Slow readers
+
+/// Somebody in a chat room.
+struct Guest {
+    ws: Ws,
+    /// Who has left while it was there.
+    left: Vec<String>,
+}
+
+impl Guest {
+    fn join(host: &Host, name: &str) -> Self {
+        let ws = Client::ws(&host.addr("main"), "/chat");
+        let mut guest = Self { ws, left: Vec::new() };
+        guest.ws.text(&json!({"type": "join", "name": name}).to_string());
+        guest.wait_for(|heard| heard["type"] == "welcome" && heard["name"] == name);
+        guest
+    }
+
+    fn say(&mut self, text: &str) {
+        self.ws.text(&json!({"type": "say", "text": text}).to_string());
+    }
+
+    fn hear(&mut self) -> Value {
+        let heard: Value = match self.ws.next() {
+            Event::Text(text) => serde_json::from_str(&text).expect("chat speaks JSON"),
+            other => panic!("{other:?}"),
+        };
+        if heard["type"] == "left" {
+            self.left.extend(heard["name"].as_str().map(str::to_owned));
+        }
+        heard
+    }
+
+    /// Skips what was said before.
+    fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) {
+        while !wanted(&self.hear()) {}
+    }
+
+    fn wait_until_left(&mut self, name: &str) {
+        while !self.left.iter().any(|left| left == name) {
+            self.hear();
+        }
+    }
+
+    fn wait_for_text(&mut self, text: &str) {
+        self.wait_for(|heard| heard["type"] == "message" && heard["text"] == text);
+    }
+}
+
+fn start_chat(limits: &str) -> Host {
+    Host::start(&conf(&format!(
+        "<websocket /chat>
+           <limits>
+             {limits}
+             ping-interval 0
+           </limits>
+           <plugin chat>
+             <config>
+               history 0
+               max-text 100000
+             </config>
+           </plugin>
+         </websocket>"
+    )))
+}
+
+/// What `sleeper` finds when it wakes up: whole messages, then 1013 or a cut.
+fn check_closed_as_slow(mut sleeper: Guest) {
+    loop {
+        match sleeper.ws.next() {
+            Event::Text(_) => {}
+            Event::Close(Some((1013, reason))) => {
+                assert_eq!(reason, "reads too slowly");
+                return;
+            }
+            Event::End | Event::Reset => return,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+const SLOW: &str = "the client reads too slowly, closed with 1013";
+
+#[test]
+fn a_subscriber_whose_queue_is_full_is_closed_and_the_others_go_on() {
+    let host = start_chat("soft-backlog 64KB\nmax-backlog 1MB\nslow-timeout 1h\nclose-timeout 1s");
+    let (mut talker, mut listener) = (Guest::join(&host, "talker"), Guest::join(&host, "listener"));
+    let sleeper = Guest::join(&host, "sleeper");
+    let mut said = 0;
+    while !host.log().contains(SLOW) {
+        said += 1;
+        // The kernel's buffers take some of it, but not so much.
+        assert!(said < 1000, "the host keeps 100 MB for a client that does not read");
+        let text = format!("{said} {}", "x".repeat(99_000));
+        talker.say(&text);
+        talker.wait_for_text(&text);
+        listener.wait_for_text(&text);
+    }
+    talker.wait_until_left("sleeper");
+    talker.say("on we go");
+    listener.wait_for_text("on we go");
+    check_closed_as_slow(sleeper);
+}
+
+#[test]
+fn a_subscriber_that_makes_no_progress_is_closed_and_the_others_go_on() {
+    let host = start_chat("soft-backlog 64KB\nmax-backlog 1GB\nslow-timeout 1s\nclose-timeout 1s");
+    let (mut talker, mut listener) = (Guest::join(&host, "talker"), Guest::join(&host, "listener"));
+    let sleeper = Guest::join(&host, "sleeper");
+    let watch = Watch::start();
+    // More than the kernel's buffers take.
+    for number in 0..200 {
+        let text = format!("{number} {}", "x".repeat(99_000));
+        talker.say(&text);
+        talker.wait_for_text(&text);
+        listener.wait_for_text(&text);
+    }
+    host.wait_for_log(SLOW);
+    watch.check(SECOND);
+    talker.wait_until_left("sleeper");
+    talker.say("on we go");
+    listener.wait_for_text("on we go");
+    check_closed_as_slow(sleeper);
+}
+
+#[test]
+fn a_client_that_only_sends_is_closed() {
+    // Nothing but the limit itself would wake the host.
+    let host = start_with("slow-timeout 1s\nping-interval 0\nclose-timeout 1s");
+    let mut bystander = Client::ws(&host.addr("main"), "/echo");
+    let mut ws = Client::ws(&host.addr("main"), "/echo");
+    let watch = Watch::start();
+    let message = frame(0x82, &[1; 16 << 10]);
+    ws.client().send_until_stalled(&message.repeat(3200));
+    host.wait_for_log(SLOW);
+    watch.check(SECOND);
+    bystander.echo("still served");
+}
+
+#[test]
+fn a_slow_subscriber_that_does_read_hears_everything() {
+    let host = start_chat("soft-backlog 64KB\nmax-backlog 1GB\nslow-timeout 5s");
+    let mut talker = Guest::join(&host, "talker");
+    let mut late = Guest::join(&host, "late");
+    let text = |number: usize| format!("{number} {}", "x".repeat(99_000));
+    for number in 0..200 {
+        talker.say(&text(number));
+        talker.wait_for_text(&text(number));
+    }
+    for number in 0..200 {
+        let heard = late.hear();
+        assert!(heard["text"] == text(number), "{number}: {}", heard["type"]);
+    }
+}
