@@ -76,6 +76,8 @@ impl Files {
                     // EXDEV: the path or a link leads out of the root. ELOOP: links without end.
                     _ if is(&error, rustix::io::Errno::XDEV) => StatusCode::NOT_FOUND,
                     _ if is(&error, rustix::io::Errno::LOOP) => StatusCode::NOT_FOUND,
+                    // A socket, or a device that is not there.
+                    _ if is(&error, rustix::io::Errno::NXIO) => StatusCode::NOT_FOUND,
                     _ if is(&error, rustix::io::Errno::NAMETOOLONG) => StatusCode::NOT_FOUND,
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
