@@ -8,6 +8,7 @@ mod frames;
 mod handshake;
 mod order;
 mod plugins;
+mod stop;
 mod support;
 mod time;
 mod topics;
