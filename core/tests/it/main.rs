@@ -6,6 +6,7 @@ mod files;
 mod fixtures;
 mod frames;
 mod handshake;
+mod layering;
 mod order;
 mod plugins;
 mod stop;
