@@ -3,7 +3,7 @@
 //! Nothing in here sleeps: a wait ends with the event that is waited for, or fails the test.
 
 // Each topic uses what it needs, and not every one is there from the first day.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code)]
 
 mod client;
 mod handshake;
