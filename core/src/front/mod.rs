@@ -123,7 +123,11 @@ impl From<route::BadPath> for Refused {
 impl Front {
     async fn dispatch(&self, origin: &Origin, request: Request) -> Result<Response, Refused> {
         let path = route::decode(request.uri().path())?;
-        let host = handshake::host_name(request.headers());
+        // RFC 9112, section 3.2.2: the host of a target in absolute form goes before the header.
+        let host = request
+            .uri()
+            .host()
+            .map_or_else(|| handshake::host_name(request.headers()), str::to_ascii_lowercase);
         let websocket = self.websockets.find(origin.listener, &host, &path);
         if handshake::is_asked_for(request.headers()) {
             let found = websocket.ok_or_else(|| {

@@ -5,7 +5,9 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use hyper::body::Incoming;
@@ -48,7 +50,8 @@ impl Drop for Counted {
 async fn serve(front: Arc<Front>, arrival: Arrival) {
     let _counted = Counted;
     let (listener, peer, at) = (arrival.listener, arrival.peer, arrival.at);
-    let socket = match Socket::new(arrival) {
+    let stalled = Stalled::new();
+    let socket = match Socket::new(arrival, Arc::clone(&stalled)) {
         Ok(socket) => socket,
         Err(error) => return tracing::warn!("a socket could not be taken over: {error}"),
     };
@@ -64,7 +67,8 @@ async fn serve(front: Arc<Front>, arrival: Arrival) {
             router.clone().oneshot(request.map(axum::body::Body::new))
         })
     };
-    let mut builder = auto::Builder::new(OnShard);
+    // HTTP/2 has limits in time of its own to be set, and comes with TLS.
+    let mut builder = auto::Builder::new(OnShard).http1_only();
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -77,6 +81,8 @@ async fn serve(front: Arc<Front>, arrival: Arrival) {
     // The clock of a new socket starts at accept and covers all up to the first request.
     let first_request = tokio::time::sleep_until((at + front.limits.handshake_timeout).into());
     tokio::pin!(first_request);
+    // A client that does not read what it asked for.
+    let mut look = tokio::time::interval(front.limits.slow_timeout);
     let mut waiting = true;
     let mut stopping = false;
     loop {
@@ -91,6 +97,11 @@ async fn serve(front: Arc<Front>, arrival: Arrival) {
                 waiting = false;
                 if !asked.get() {
                     return tracing::debug!("{}: no request in time", super::client(&origin));
+                }
+            }
+            _ = look.tick() => {
+                if stalled.for_longer_than(front.limits.slow_timeout) {
+                    return tracing::info!("{}: reads too slowly", super::client(&origin));
                 }
             }
             _ = stop.wait_for(|stop| *stop), if !stopping => {
@@ -114,34 +125,75 @@ where
     }
 }
 
+/// Since when a response waits for room in the socket. hyper wants its streams to be `Send`.
+#[derive(Debug)]
+struct Stalled {
+    start: Instant,
+    /// Milliseconds after `start`; `NOT` if nothing waits.
+    since: AtomicU64,
+}
+
+const NOT: u64 = u64::MAX;
+
+impl Stalled {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { start: Instant::now(), since: AtomicU64::new(NOT) })
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(NOT - 1)
+    }
+
+    /// Notes whether a write found room.
+    fn note<T>(&self, written: &Poll<T>) {
+        if written.is_ready() {
+            self.since.store(NOT, Ordering::Relaxed);
+        } else if self.since.load(Ordering::Relaxed) == NOT {
+            self.since.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    fn for_longer_than(&self, limit: Duration) -> bool {
+        let since = self.since.load(Ordering::Relaxed);
+        since != NOT && u128::from(self.now().saturating_sub(since)) >= limit.as_millis()
+    }
+}
+
 /// A socket while HTTP has it.
 #[derive(Debug)]
-pub(super) enum Socket {
+pub(super) struct Socket {
+    stream: Stream,
+    stalled: Arc<Stalled>,
+}
+
+#[derive(Debug)]
+enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
 impl Socket {
-    fn new(arrival: Arrival) -> io::Result<Self> {
-        if arrival.peer.is_some() {
-            TcpStream::from_std(arrival.socket.into()).map(Self::Tcp)
+    fn new(arrival: Arrival, stalled: Arc<Stalled>) -> io::Result<Self> {
+        let stream = if arrival.peer.is_some() {
+            Stream::Tcp(TcpStream::from_std(arrival.socket.into())?)
         } else {
-            UnixStream::from_std(arrival.socket.into()).map(Self::Unix)
-        }
+            Stream::Unix(UnixStream::from_std(arrival.socket.into())?)
+        };
+        Ok(Self { stream, stalled })
     }
 
     fn local(&self) -> Option<std::net::SocketAddr> {
-        match self {
-            Self::Tcp(stream) => stream.local_addr().ok(),
-            Self::Unix(_) => None,
+        match &self.stream {
+            Stream::Tcp(stream) => stream.local_addr().ok(),
+            Stream::Unix(_) => None,
         }
     }
 
     /// Takes the socket out of the runtime's poll.
     pub(super) fn into_transport(self) -> io::Result<Transport> {
-        Ok(match self {
-            Self::Tcp(stream) => Transport::Tcp(stream.into_std()?.into()),
-            Self::Unix(stream) => Transport::Unix(stream.into_std()?.into()),
+        Ok(match self.stream {
+            Stream::Tcp(stream) => Transport::Tcp(stream.into_std()?.into()),
+            Stream::Unix(stream) => Transport::Unix(stream.into_std()?.into()),
         })
     }
 }
@@ -152,9 +204,9 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        match &mut self.get_mut().stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
@@ -165,10 +217,13 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        let this = self.get_mut();
+        let written = match &mut this.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        };
+        this.stalled.note(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -176,10 +231,13 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-        }
+        let this = self.get_mut();
+        let written = match &mut this.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+        };
+        this.stalled.note(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -191,9 +249,9 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut self.get_mut().stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -348,3 +348,19 @@ fn a_slow_subscriber_that_does_read_hears_everything() {
         assert!(heard["text"] == text(number), "{number}: {}", heard["type"]);
     }
 }
+
+#[test]
+fn a_client_that_does_not_read_a_file_is_cut() {
+    let root = tempfile::tempdir().unwrap();
+    let big = std::fs::File::create(root.path().join("big")).unwrap();
+    big.set_len(64 << 20).unwrap();
+    let root = root.path().display();
+    let section = format!("<http / >\n<static>\npath {root}\n</static>\n</http>\n");
+    let limits = "<limits>\nslow-timeout 1s\n</limits>\n";
+    let host = Host::start(&format!("{limits}{}{section}", echo_conf("")));
+    let watch = Watch::start();
+    let mut client = Client::connect(&host.addr("main"));
+    client.send_raw(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    host.wait_for_log("reads too slowly");
+    watch.check(SECOND);
+}
