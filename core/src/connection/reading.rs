@@ -166,6 +166,10 @@ impl Shard {
                 }
                 rare.deferred = seq;
             }
+            // Its close is the end, and on the way; what it could not do behind it is no fault.
+            Verdict::Failed(failed) if self.face.gates.at(conn.slot()).is_shut(conn) => {
+                tracing::debug!("{}: closed before: {failed}", super::row::name(conn, row));
+            }
             Verdict::Failed(failed) => {
                 tracing::error!("{}: {failed}", super::row::name(conn, row));
                 return Some(Outcome::Ended(Cause::Fault));

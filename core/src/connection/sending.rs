@@ -3,9 +3,9 @@
 use std::io::IoSlice;
 
 use bytes::Bytes;
-use switchboard_websocket::{Kind, OpCode, encode_header, write_message};
+use switchboard_websocket::{CloseCode, Kind, OpCode, encode_header, write_message};
 
-use super::row::{Phase, Row};
+use super::row::{Cause, Phase, Row};
 use super::{Job, Shard};
 use crate::shard::{ConnId, Local, Marks, Sent};
 use crate::stream::Transport;
@@ -60,6 +60,10 @@ impl Local for Shard {
 
     fn answer(&self, conn: ConnId, answer: crate::shard::Answer) {
         self.answered(conn, answer);
+    }
+
+    fn close(&self, conn: ConnId, code: CloseCode, reason: String) {
+        self.end(conn, Cause::Local { code, reason });
     }
 }
 

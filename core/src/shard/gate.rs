@@ -68,10 +68,15 @@ impl Gate {
         self.epoch.compare_exchange(conn.epoch(), 0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
+    /// True if `conn` was closed by its endpoint, or has ended.
+    pub(crate) fn is_shut(&self, conn: ConnId) -> bool {
+        self.epoch.load(Ordering::Acquire) != conn.epoch()
+    }
+
     /// # Errors
     /// The connection has ended, or belongs to another endpoint.
     pub fn check(&self, conn: ConnId, owner: u32) -> Result<(), Sent> {
-        if self.epoch.load(Ordering::Acquire) != conn.epoch() {
+        if self.is_shut(conn) {
             return Err(Sent::Closed);
         }
         if self.owner.load(Ordering::Relaxed) != owner {

@@ -60,6 +60,9 @@ pub trait Local {
 
     /// See [`Shards::answer`].
     fn answer(&self, conn: ConnId, answer: Answer);
+
+    /// See [`Shards::close`].
+    fn close(&self, conn: ConnId, code: CloseCode, reason: String);
 }
 
 thread_local! {
@@ -189,7 +192,10 @@ impl Shards {
         if !self.owned(conn, owner)?.shut(conn) {
             return Err(Sent::Closed);
         }
-        self.all[conn.shard()].mailbox.post(Mail::Close(conn, code, reason));
+        match local(conn) {
+            Some(local) => local.close(conn, code, reason),
+            None => self.all[conn.shard()].mailbox.post(Mail::Close(conn, code, reason)),
+        }
         Ok(())
     }
 
