@@ -23,12 +23,13 @@ impl Shard {
         let heard = matches!(cause, Cause::PeerClose { .. } | Cause::Protocol(_)) || gone;
         if row.phase < Phase::Ending {
             Self::log_end(conn, row, &cause);
-            if row.phase == Phase::Opening {
+            let opening = row.phase == Phase::Opening;
+            let answer_due = opening && !self.answer_for_endpoint(conn);
+            if opening {
                 Self::refuse_opening(row);
             }
-            let gone = gone || row.phase == Phase::Opening;
             row.phase = Phase::Ending;
-            row.rare().end = Some(End { cause, gone, heard });
+            row.rare().end = Some(End { cause, gone: gone || opening, heard, answer_due });
             let limits = &row.endpoint.settings.limits;
             row.deadline = Clock::after(self.now(), limits.close_timeout);
             self.arm(conn, row);
@@ -62,6 +63,9 @@ impl Shard {
         let overdue = row.deadline <= self.now();
         let unacknowledged = row.unacknowledged() > 0;
         let Some(end) = row.rare.as_ref().and_then(|rare| rare.end.as_ref()) else { return };
+        if end.answer_due {
+            return;
+        }
         let must_wait = unacknowledged && end.cause.waits_for_acks();
         // A socket that HTTP still holds comes soon, or its loss is told.
         let no_socket = row.transport.is_none() && !end.gone;

@@ -125,11 +125,15 @@ impl Shard {
     pub(super) fn answered(&self, conn: ConnId, answer: Answer) {
         let mut rows = self.rows.borrow_mut();
         let Some(row) = rows.get(conn) else { return };
-        let Some(sender) = row.rare.as_mut().and_then(|rare| rare.answer.take()) else { return };
-        if row.phase != Phase::Opening {
-            return;
-        }
         let accepts = matches!(answer, Answer::Accept(_));
+        let rare = row.rare();
+        if let Some(end) = &mut rare.end {
+            // The client has left while this was on its way.
+            end.answer_due = false;
+            drop(rows);
+            return if accepts { self.add_work(Job::End(conn)) } else { self.free(conn) };
+        }
+        let Some(sender) = rare.answer.take() else { return };
         row.phase = Phase::Accepted;
         drop(rows);
         // If nobody waits any more, the drop of `Opening` has ended or will end the row.
@@ -174,6 +178,14 @@ impl Shard {
         if let Some(shard) = Self::current() {
             shard.end(conn, Cause::Gone);
         }
+    }
+
+    /// From now on the endpoint cannot answer any more. False: it has, on another thread; after a
+    /// rejection it must not be told of the end.
+    pub(super) fn answer_for_endpoint(&self, conn: ConnId) -> bool {
+        let gate = self.face.gates.at(conn.slot());
+        gate.shut(conn);
+        gate.answer()
     }
 
     /// The answer of a connection that ends before it had one.

@@ -169,7 +169,8 @@ impl Shards {
     /// [`Sent::Closed`]; [`Sent::Denied`] also if it was answered before.
     pub fn answer(&self, conn: ConnId, owner: u32, answer: Answer) -> Result<(), Sent> {
         if !self.owned(conn, owner)?.answer() {
-            return Err(Sent::Denied);
+            // By the endpoint, or by the shard when the client left.
+            return Err(self.owned(conn, owner).err().unwrap_or(Sent::Denied));
         }
         match local(conn) {
             Some(local) => local.answer(conn, answer),
