@@ -162,6 +162,13 @@ impl Probe {
                 let (conn, count) = (*conn, count.parse()?);
                 self.apart(move |ledger| conn.send_text(&ledger.await_dropped(count)?).ok());
             }
+            ("await", ["late", key]) => {
+                let (conn, key) = (*conn, (*key).to_owned());
+                self.apart(move |ledger| {
+                    ledger.await_late(&key)?;
+                    conn.send_text("it waits").ok()
+                });
+            }
             ("ended", [name]) => {
                 let (conn, name) = (*conn, (*name).to_owned());
                 self.apart(move |ledger| conn.send_text(&ledger.await_end(&name)?).ok());
