@@ -34,7 +34,8 @@ fn a_panic_ends_its_connection_and_nothing_else() {
     lives(&mut ws);
     ws.text("panic the sky falls");
     ws.expect_close(1011);
-    ws.expect_over();
+    ws.close(1011, "");
+    ws.expect_eof();
     assert_eq!(ask(&mut others[0], "await dropped 1"), "opened 3 closed 0 dropped 1");
     others.iter_mut().for_each(lives);
     lives(&mut probe(&host));
@@ -85,7 +86,8 @@ fn a_panic_in_writable_closes_with_1011() {
     ws.text("panic-in writable");
     assert!(matches!(ws.next(), Event::Binary(bytes) if bytes.len() == 1 << 20));
     ws.expect_close(1011);
-    ws.expect_over();
+    ws.close(1011, "");
+    ws.expect_eof();
     assert_eq!(ask(&mut other, "await dropped 1"), "opened 2 closed 0 dropped 1");
     host.wait_for_log("panic in writable: in writable, as told, at ");
 }
@@ -496,6 +498,7 @@ fn what_a_plugin_may_not_do_has_its_status() {
     ws.expect_binary(&[0; 3]);
     ws.expect_text(STATUSES);
     assert_eq!(ws.expect_close(3000), "x".repeat(123));
+    ws.close(3000, "");
     ws.expect_eof();
     for line in STATUSES_AT_THE_END {
         host.wait_for_log(line);
