@@ -72,7 +72,7 @@ fn the_shortest_conf_has_all_the_defaults() {
     assert_eq!(settings.plugin_path, [settings.instance_home.join("var/plugins")]);
     assert!(settings.shards >= 1);
     assert!(!settings.debug_mode);
-    assert_eq!(settings.stop_timeout, Duration::from_secs(5));
+    assert_eq!(settings.stop_timeout, Duration::from_secs(10));
     assert_eq!(settings.log_level, LogLevel::Info);
     let limits = &settings.limits;
     assert_eq!(limits.connections_max, 100_000);

@@ -185,7 +185,7 @@ impl Shard {
     pub(super) fn answer_for_endpoint(&self, conn: ConnId) -> bool {
         let gate = self.face.gates.at(conn.slot());
         gate.shut(conn);
-        gate.answer()
+        gate.answer(conn)
     }
 
     /// The answer of a connection that ends before it had one.

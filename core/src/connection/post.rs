@@ -45,6 +45,7 @@ impl Shard {
                 Mail::Ack(conn, seq) => self.acknowledge(conn, seq),
                 Mail::WantsWritable(conn) => self.wants_writable(conn),
                 Mail::Topic(mail) => self.at_home(mail),
+                Mail::Subscribing(conn, topic) => self.note_subscribing(conn, &topic),
                 Mail::Joined(joined) => self.joined(&joined),
                 Mail::Parted { conn, topic } => self.parted(conn, topic),
                 Mail::Deliver { topic, message, except } => {
@@ -61,6 +62,19 @@ impl Shard {
         self.home.borrow_mut().handle(mail, self.now(), &mut post);
     }
 
+    /// The end of the connection takes back what it asks for.
+    pub(super) fn note_subscribing(&self, conn: ConnId, topic: &Arc<str>) {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn).filter(|row| row.phase < Phase::Ending) else {
+            drop(rows);
+            return self.leave(conn, topic);
+        };
+        let topics = &mut row.rare().topics;
+        if !topics.iter().any(|(_, name)| name == topic) {
+            topics.push((0, Arc::clone(topic)));
+        }
+    }
+
     /// What a subscription came to. Deliveries begin behind what the endpoint sends now.
     fn joined(&self, joined: &Joined) {
         let conn = joined.conn;
@@ -73,11 +87,11 @@ impl Shard {
             }
             return;
         };
-        if let Ok(number) = joined.outcome {
-            let topics = &mut row.rare().topics;
-            if !topics.iter().any(|(known, _)| *known == number) {
-                topics.push((number, Arc::clone(&joined.name)));
-            }
+        let topics = &mut row.rare().topics;
+        match (joined.outcome, topics.iter_mut().find(|(_, name)| *name == joined.name)) {
+            (Ok(number), Some(asked)) => asked.0 = number,
+            (Ok(number), None) => topics.push((number, Arc::clone(&joined.name))),
+            (Err(_), _) => topics.retain(|(number, name)| *number != 0 || *name != joined.name),
         }
         let (endpoint, session) = (Arc::clone(&row.endpoint), row.session);
         drop(rows);

@@ -71,7 +71,7 @@ pub(super) struct Rare {
     pub(super) answer: Option<oneshot::Sender<Answer>>,
     /// Input that was read before reading was paused.
     pub(super) input: Vec<u8>,
-    /// Topics of which it is a member: number and name.
+    /// Topics of which it is a member, or asks to be one (number 0): number and name.
     pub(super) topics: Vec<(u64, Arc<str>)>,
     /// Every message up to this one was acknowledged, of those that were deferred.
     pub(super) acked: u64,

@@ -1,6 +1,7 @@
 //! Messages to frames to the socket.
 
 use std::io::IoSlice;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use switchboard_websocket::{CloseCode, Kind, OpCode, encode_header, write_message};
@@ -60,6 +61,10 @@ impl Local for Shard {
 
     fn answer(&self, conn: ConnId, answer: crate::shard::Answer) {
         self.answered(conn, answer);
+    }
+
+    fn subscribing(&self, conn: ConnId, topic: &Arc<str>) {
+        self.note_subscribing(conn, topic);
     }
 
     fn close(&self, conn: ConnId, code: CloseCode, reason: String) {
@@ -206,7 +211,7 @@ impl Shard {
             let mut rows = self.rows.borrow_mut();
             let open = |row: &&mut Row| (Phase::Accepted..=Phase::Ending).contains(&row.phase);
             let Some(row) = rows.get(conn).filter(open) else { return };
-            (std::sync::Arc::clone(&row.endpoint), row.session)
+            (Arc::clone(&row.endpoint), row.session)
         };
         endpoint.binding.writable(conn, session);
     }

@@ -42,16 +42,16 @@ pub struct Gate {
     mailed: AtomicU32,
     /// Bytes in the connection's own queue, as the shard last told.
     backlog: AtomicU32,
-    /// `WANTS_WRITABLE`, `ANSWERED`.
+    /// `WANTS_WRITABLE`.
     flags: AtomicU32,
+    /// Epoch of the connection that its endpoint has accepted or rejected last.
+    answered: AtomicU32,
     /// The connection's name for life.
     uid: AtomicU64,
 }
 
 /// Somebody was told to wait for `writable`.
 const WANTS_WRITABLE: u32 = 1;
-/// The endpoint has accepted or rejected.
-const ANSWERED: u32 = 2;
 
 impl Gate {
     /// Opens it for a new connection. Only the shard calls this, and all `pub(crate)` here.
@@ -115,9 +115,12 @@ impl Gate {
         self.flags.fetch_or(WANTS_WRITABLE, Ordering::AcqRel) & WANTS_WRITABLE == 0
     }
 
-    /// Notes that the endpoint has answered; true if it had not before.
-    pub fn answer(&self) -> bool {
-        self.flags.fetch_or(ANSWERED, Ordering::AcqRel) & ANSWERED == 0
+    /// Notes that the endpoint has answered; true if it had not before. A connection that has taken
+    /// the slot meanwhile is not touched.
+    pub fn answer(&self, conn: ConnId) -> bool {
+        let (order, epoch) = (Ordering::AcqRel, conn.epoch());
+        let newer = |answered: u32| (answered != epoch).then_some(epoch);
+        self.answered.fetch_update(order, Ordering::Acquire, newer).is_ok()
     }
 
     /// The connection's name for life.

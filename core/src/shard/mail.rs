@@ -36,6 +36,8 @@ pub enum Mail {
     WantsWritable(ConnId),
     /// For the topics whose home this shard is.
     Topic(TopicMail),
+    /// A connection asks to be a member of a topic.
+    Subscribing(ConnId, Arc<str>),
     /// From a topic's home: what a subscription came to.
     Joined(Box<Joined>),
     /// From a topic's home: the subscription is over.

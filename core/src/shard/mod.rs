@@ -61,6 +61,9 @@ pub trait Local {
     /// See [`Shards::answer`].
     fn answer(&self, conn: ConnId, answer: Answer);
 
+    /// Notes that `conn` asks to be a member of `topic`, so that its end takes that back.
+    fn subscribing(&self, conn: ConnId, topic: &Arc<str>);
+
     /// See [`Shards::close`].
     fn close(&self, conn: ConnId, code: CloseCode, reason: String);
 }
@@ -168,7 +171,7 @@ impl Shards {
     /// # Errors
     /// [`Sent::Closed`]; [`Sent::Denied`] also if it was answered before.
     pub fn answer(&self, conn: ConnId, owner: u32, answer: Answer) -> Result<(), Sent> {
-        if !self.owned(conn, owner)?.answer() {
+        if !self.owned(conn, owner)?.answer(conn) {
             // By the endpoint, or by the shard when the client left.
             return Err(self.owned(conn, owner).err().unwrap_or(Sent::Denied));
         }
@@ -208,6 +211,29 @@ impl Shards {
         let gate = self.gate(conn).ok_or(Sent::Closed)?;
         gate.check(conn, owner)?;
         Ok(gate)
+    }
+
+    /// Asks the topic's home to make `conn` a member. The end of the connection ends that, also if it
+    /// comes before the home has answered.
+    ///
+    /// # Errors
+    /// [`Sent::Closed`] or [`Sent::Denied`].
+    pub fn subscribe(
+        &self,
+        conn: ConnId,
+        owner: u32,
+        topic: &Arc<str>,
+        how: Subscription,
+    ) -> Result<(), Sent> {
+        let uid = self.owned(conn, owner)?.uid();
+        let (topic, how) = (Arc::clone(topic), Box::new(how));
+        let mail = TopicMail::Subscribe { conn, uid, topic: Arc::clone(&topic), how };
+        self.home_of(&topic).mailbox.post(Mail::Topic(mail));
+        match local(conn) {
+            Some(local) => local.subscribing(conn, &topic),
+            None => self.all[conn.shard()].mailbox.post(Mail::Subscribing(conn, topic)),
+        }
+        Ok(())
     }
 
     /// The shard that orders what happens to `topic`.

@@ -10,7 +10,7 @@ use switchboard_abi::{
 };
 use switchboard_websocket::Kind;
 
-use super::host::{Context, message_kind, serve, status, utf8};
+use super::host::{message_kind, serve, status, utf8};
 use super::{bytes, size};
 use crate::shard::{ConnId, JoinRefused, Joined, Mail, Published, Subscription, TopicMail};
 use crate::topics::{HISTORY_MESSAGES_MAX, KEY_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX};
@@ -38,9 +38,12 @@ unsafe extern "C" fn subscribe(
             // SAFETY: as above.
             let topic = name(topic)?;
             // SAFETY: as above.
-            let how = Box::new(subscription(how.as_ref())?);
-            let uid = context.shards.owned(conn, context.number).map_err(status)?.uid();
-            to_home(context, &topic.clone(), TopicMail::Subscribe { conn, uid, topic, how })
+            let how = subscription(how.as_ref())?;
+            if context.shards.congested() {
+                return Err(abi::SB_E_AGAIN);
+            }
+            context.shards.subscribe(conn, context.number, &topic, how).map_err(status)?;
+            Ok(abi::SB_OK)
         })
     }
 }
@@ -108,17 +111,13 @@ unsafe extern "C" fn publish(
             let retain = what.flags & abi::SB_PUBLISH_RETAIN != 0;
             let except = (what.except != 0).then(|| ConnId::from_raw(what.except));
             let mail = TopicMail::Publish { topic: Arc::clone(&topic), message, retain, except };
-            to_home(context, &topic, mail)
+            if context.shards.congested() {
+                return Err(abi::SB_E_AGAIN);
+            }
+            context.shards.home_of(&topic).mailbox.post(Mail::Topic(mail));
+            Ok(abi::SB_OK)
         })
     }
-}
-
-fn to_home(context: &Context, topic: &str, mail: TopicMail) -> Result<sb_status, sb_status> {
-    if context.shards.congested() {
-        return Err(abi::SB_E_AGAIN);
-    }
-    context.shards.home_of(topic).mailbox.post(Mail::Topic(mail));
-    Ok(abi::SB_OK)
 }
 
 /// # Safety

@@ -215,8 +215,9 @@ typedef struct sb_host {
   sb_status (*reject)(const struct sb_host *host, sb_conn conn, const sb_reject *how);
 
   /* Sends one message; the bytes are copied. Sends to one connection that happen one after another
-   * leave in that order, whichever threads made them. SB_OK, SB_PRESSURE (taken), SB_E_AGAIN (not
-   * taken; `writable` follows), SB_E_CLOSED, SB_E_TOO_BIG, SB_E_INVALID. [any-thread] */
+   * leave in that order, whichever threads made them; before accept() they wait for it. SB_OK,
+   * SB_PRESSURE (taken), SB_E_AGAIN (not taken; `writable` follows), SB_E_CLOSED, SB_E_TOO_BIG,
+   * SB_E_INVALID. [any-thread] */
   sb_status (*send)(const struct sb_host *host, sb_conn conn, uint32_t kind, sb_bytes data);
 
   /* The same of a buffer, without a copy. Takes one reference, also when it fails. [any-thread] */
