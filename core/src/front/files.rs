@@ -81,8 +81,8 @@ impl Files {
                     _ if is(&error, rustix::io::Errno::NAMETOOLONG) => StatusCode::NOT_FOUND,
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
-                let root = self.settings.root.display();
-                Err(Refused::new(status, format!("{root}: {error}")))
+                let file = self.settings.root.join(below.trim_start_matches('/'));
+                Err(Refused::new(status, format!("{}: {error}", file.display())))
             }
         }
     }

@@ -161,6 +161,8 @@ fn what_is_not_there_is_not_found() {
     for path in ["/nothing", "/sub/nothing", "/file.txt/", "/file.txt/x", "/empty/", &long] {
         assert_eq!(get(&host, path).status, 404, "{path}");
     }
+    let file = host.dir().join("public/sub/nothing");
+    host.wait_for_log(&format!("/sub/nothing: 404: {}: No such file", file.display()));
 }
 
 #[test]
