@@ -235,7 +235,7 @@ debugmode on
 => zope.conf:4: debugmode: unknown key; did you mean 'debug-mode'?
 ----
 max-message-size 1MB
-=> zope.conf:4: max-message-size: unknown key here; it belongs into <limits>
+=> zope.conf:4: max-message-size: unknown key here; it belongs in <limits>
 ----
 limits 3
 => zope.conf:4: limits: is a section; write <limits>
@@ -252,7 +252,7 @@ limits 3
 ----
 <static>
 </static>
-=> zope.conf:4: <static>: unknown section here; it belongs into <http /PREFIX>
+=> zope.conf:4: <static>: unknown section here; it belongs in <http /PREFIX>
 ----
 <zodb_db main>
 </zodb_db>

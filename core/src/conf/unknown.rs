@@ -19,7 +19,7 @@ pub(super) fn key(section: &SectionType, role: Role, name: &str) -> String {
     let mut homes = Vec::new();
     homes_of(&ROOT, &|section| section.key(name).is_some(), &mut homes);
     if !homes.is_empty() {
-        return format!("unknown key here; it belongs into {}", listed(&homes, "or"));
+        return format!("unknown key here; it belongs {}", listed(&homes, "or"));
     }
     let sections = section.sections.iter().map(|child| child.section.header());
     let sections: Vec<String> = sections.collect();
@@ -42,7 +42,7 @@ pub(super) fn section(section: &SectionType, found: &str) -> String {
     let mut homes = Vec::new();
     homes_of(&ROOT, &|section| section.child(found).is_some(), &mut homes);
     if !homes.is_empty() {
-        return format!("unknown section here; it belongs into {}", listed(&homes, "or"));
+        return format!("unknown section here; it belongs {}", listed(&homes, "or"));
     }
     let known = section.sections.iter().map(|child| format!("<{}>", child.section.name));
     let known: Vec<String> = known.collect();
@@ -52,15 +52,15 @@ pub(super) fn section(section: &SectionType, found: &str) -> String {
     }
 }
 
-/// The headers of all sections that `has`.
+/// All sections that `has`, as `in <limits>`.
 fn homes_of(
     section: &'static SectionType,
     has: &dyn Fn(&SectionType) -> bool,
     homes: &mut Vec<String>,
 ) {
     let header = match section.name {
-        "" => "the top level".into(),
-        _ => section.header(),
+        "" => "at the top level".into(),
+        _ => format!("in {}", section.header()),
     };
     if has(section) && !homes.contains(&header) {
         homes.push(header);

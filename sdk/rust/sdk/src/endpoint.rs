@@ -21,7 +21,7 @@ pub enum Handled {
 /// Answers the clients of one section of the conf.
 ///
 /// Calls for one connection never overlap and come in order; calls for different connections run
-/// at the same time on several threads, hence `&self`. State that connections share belongs into
+/// at the same time on several threads, hence `&self`. State that connections share belongs in
 /// topics, so that the next version of the plugin finds it.
 ///
 /// A panic ends the call, not the host: it is logged, the connection is closed with 1011, and its
