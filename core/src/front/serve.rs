@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tower::ServiceExt;
@@ -67,15 +67,15 @@ async fn serve(front: Arc<Front>, arrival: Arrival) {
             router.clone().oneshot(request.map(axum::body::Body::new))
         })
     };
-    // HTTP/2 has limits in time of its own to be set, and comes with TLS.
-    let mut builder = auto::Builder::new(OnShard).http1_only();
+    // Not hyper-util's `auto`: where upgrades are served it speaks HTTP/2 as well, whatever
+    // `http1_only` says. HTTP/2 has limits in time of its own to be set, and comes with TLS.
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(front.limits.handshake_timeout)
         .max_buf_size(front.limits.header_bytes_max.max(HEADER_BYTES_MIN))
         .max_headers(HEADERS_MAX);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
+    let connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
     tokio::pin!(connection);
     let mut stop = front.stop.clone();
     // The clock of a new socket starts at accept and covers all up to the first request.
@@ -109,19 +109,6 @@ async fn serve(front: Arc<Front>, arrival: Arrival) {
                 connection.as_mut().graceful_shutdown();
             }
         }
-    }
-}
-
-/// Runs what hyper spawns on this shard.
-#[derive(Debug, Clone, Copy)]
-struct OnShard;
-
-impl<F> hyper::rt::Executor<F> for OnShard
-where
-    F: Future<Output: 'static> + 'static,
-{
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
     }
 }
 

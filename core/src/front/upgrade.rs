@@ -11,7 +11,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto;
 
 use super::serve::Socket;
 use super::{Origin, Refused, client};
@@ -156,7 +155,8 @@ async fn hand_over(conn: ConnId, upgraded: OnUpgrade) {
 /// The socket, and the bytes that came behind the handshake. hyper's buffer is not kept: an empty
 /// slice of it would hold all of its memory.
 fn take(upgraded: Upgraded) -> Result<(Transport, Vec<u8>), String> {
-    let parts = auto::upgrade::downcast::<TokioIo<Socket>>(upgraded)
+    let parts = upgraded
+        .downcast::<TokioIo<Socket>>()
         .map_err(|_| "the connection is not a socket of this host".to_owned())?;
     let early = parts.read_buf.to_vec();
     let transport = parts.io.into_inner().into_transport().map_err(|error| error.to_string())?;

@@ -315,6 +315,17 @@ fn what_is_no_http_is_told_so_and_cut() {
     check_status(&host, &[(echo(), 101)]);
 }
 
+/// hyper keeps no clock over its connections: one request, and they would stay for ever.
+#[test]
+fn http_2_is_not_spoken() {
+    let host = Host::start(&echo_conf(""));
+    let mut client = Client::connect(&host.addr("main"));
+    client.send_raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    let (said, _) = client.read_to_end();
+    assert_eq!(said, b"");
+    check_status(&host, &[(echo(), 101)]);
+}
+
 #[test]
 fn frames_in_the_packet_of_the_handshake_are_answered() {
     let host = Host::start(&echo_conf(""));
