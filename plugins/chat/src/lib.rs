@@ -228,12 +228,14 @@ fn number<T>(setup: &Setup, key: &str, default: T, range: RangeInclusive<T>) -> 
 where
     T: FromStr<Err: Display> + PartialOrd + Display,
 {
-    let number = setup.parse_or(key, default)?;
-    if range.contains(&number) {
-        return Ok(number);
-    }
     let (low, high) = (range.start(), range.end());
-    Err(Error::new(format!("{key} {number}: must be {low} to {high}")))
+    if let Some(value) = setup.setting(key)
+        && !value.parse().is_ok_and(|number| range.contains(&number))
+    {
+        let text = format!("{key} {value}: must be a whole number from {low} to {high}");
+        return Err(Error::new(text));
+    }
+    setup.parse_or(key, default)
 }
 
 /// Milliseconds since 1970; 0 on a machine whose clock stands before that.

@@ -276,8 +276,8 @@ fn there_are_paths_without_a_room_and_settings_without_sense() {
     plugin.open(1, b"/a/b");
     assert_eq!(plugin.host.calls(), ["reject 1 404 There is no such room."]);
     let table = [
-        ("history", "1001", "history 1001: must be 0 to 1000"),
-        ("max-name", "x", "max-name x: invalid digit found in string"),
+        ("history", "1001", "history 1001: must be a whole number from 0 to 1000"),
+        ("max-name", "x", "max-name x: must be a whole number from 4 to 200"),
         ("max-nam", "3", "unknown key max-nam in <config>"),
     ];
     for (key, value, expected) in table {
