@@ -38,14 +38,18 @@
 //! switchboard-sdk = { path = "../switchboard/sdk/rust/sdk" }
 //! ```
 //!
-//! `cargo build --release` makes `libecho.so`; put it into a directory of the host's `plugin-path`
-//! and add to its conf:
+//! Its profiles must not say `panic = "abort"`: a panic could not be caught, and would end the host.
+//!
+//! If the package is named `echo`, `cargo build --release` makes `target/release/libecho.so`. Put it
+//! into a directory of the host's `plugin-path`, add to its conf
 //!
 //! ```text
 //! <websocket /echo>
 //!   <plugin echo />
 //! </websocket>
 //! ```
+//!
+//! and start the host again.
 //!
 //! What each callback may do stands at [`Endpoint`]. This crate is not the contract between host
 //! and plugin: that is `plugin.h`, and what is said there about threads and ownership holds here
