@@ -88,7 +88,7 @@ typedef struct sb_pair {
 /* Bytes that the host owns and counts references to. */
 typedef struct sb_buf sb_buf;
 
-/* Where the callee writes text or bytes, in as many pieces as it likes. */
+/* Where the callee writes text or bytes, in as many pieces as it likes, until it returns. */
 typedef struct sb_sink {
   uint32_t size;
   uint32_t reserved;
@@ -238,7 +238,12 @@ typedef struct sb_host {
   /* A buffer of `len` bytes, zeroed, with one reference; buf_data() is writable as long as there is
    * only that one. NULL: no memory. [any-thread] */
   sb_buf *(*buf_new)(const struct sb_host *host, size_t len);
+
+  /* Where its bytes lie, and how many in `*len`, which may be NULL. They stay there as long as the
+   * caller holds a reference. [any-thread] */
   uint8_t *(*buf_data)(sb_buf *buf, size_t *len);
+
+  /* One reference more; one less, and the last frees it. NULL is nothing. [any-thread] */
   void (*buf_ref)(sb_buf *buf);
   void (*buf_unref)(sb_buf *buf);
 
