@@ -157,7 +157,7 @@ impl Grant {
     /// # Errors
     /// It came without credit.
     pub fn received_frame(&mut self, frame_bytes: usize) -> Result<(), FrameError> {
-        self.received(frame_bytes, true)
+        self.received(frame_bytes, true).map_err(|_| FrameError::LinkFlow)
     }
 
     /// Notes what is done with, and says what to put into a CREDIT if it is time for one.
@@ -263,7 +263,7 @@ mod tests {
     fn a_window_of_one_byte_is_given_back() {
         let mut grant = Grant::link(1);
         assert_eq!(grant.received_frame(20), Ok(()));
-        assert_eq!(grant.received_frame(20), Err(FrameError::Flow));
+        assert_eq!(grant.received_frame(20), Err(FrameError::LinkFlow));
         assert_eq!(grant.done(20, 0), Some((20, 0)));
         assert_eq!(grant.received_frame(20), Ok(()));
     }

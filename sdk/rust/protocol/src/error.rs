@@ -94,9 +94,15 @@ pub enum FrameError {
     /// A frame of a feature that was not agreed.
     #[error("{} belongs to a feature that was not agreed", .0.name())]
     NotAgreed(FrameType),
-    /// A message or a frame was sent without credit.
-    #[error("sent without credit")]
+    /// A message began without credit on its stream.
+    #[error("a message without credit")]
     Flow,
+    /// A frame came without credit on the link.
+    #[error("a frame without credit on the link")]
+    LinkFlow,
+    /// More of something than its limit allows: topics, PINGs.
+    #[error("too many {}", .0.name())]
+    TooMany(FrameType),
     /// A message over the limit.
     #[error("a message is longer than {limit} bytes")]
     MessageTooBig {
@@ -163,6 +169,8 @@ impl FrameError {
             | Self::WrongTime(_)
             | Self::NeverOpened(_)
             | Self::NotNew(_) => (Costs::Link, ErrorCode::PROTOCOL),
+            Self::LinkFlow => (Costs::Link, ErrorCode::FLOW),
+            Self::TooMany(_) => (Costs::Link, ErrorCode::LIMIT),
             Self::NotAgreed(_) => (Costs::Link, ErrorCode::UNSUPPORTED),
             Self::TlvCritical(_) => (Costs::Stream, ErrorCode::UNSUPPORTED),
             Self::Flow => (Costs::Stream, ErrorCode::FLOW),

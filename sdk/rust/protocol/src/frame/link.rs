@@ -232,7 +232,9 @@ impl<'a> HelloOk<'a> {
             put_bytes(out, Tag::VERSION, self.host_version.as_bytes());
             self.features.put(out, Tag::FEATURE);
             put_bytes(out, Tag::ENDPOINT, self.endpoint.as_bytes());
-            put_number(out, Tag::GENERATION, self.generation);
+            if self.generation != 0 {
+                put_number(out, Tag::GENERATION, self.generation);
+            }
             self.settings.put(out, Tag::SETTING);
         });
     }
