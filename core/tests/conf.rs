@@ -781,7 +781,8 @@ fn wrong_overrides_say_which() {
         ),
         (
             "websocket/origin=*",
-            "several sections may be meant: <websocket /a/B> and <websocket /chat>",
+            "several sections may be meant: <websocket /a/B> and <websocket /chat>; \
+             write websocket[/a/B] for one",
         ),
         ("http[/]/host=a", "the conf has no <http>"),
         (

@@ -101,7 +101,15 @@ fn chosen<'c, 's>(
         ([one], _) => Ok((*one, rest)),
         (_, []) => Err(format!("the conf has no <{kind}>")),
         ([], _) => Err(format!("no such section; the conf has {}", listed(&headers, "and"))),
-        _ => Err(format!("several sections may be meant: {}", listed(&headers, "and"))),
+        _ => {
+            let which = listed(&headers, "and");
+            let how = match spelling {
+                Spelling::Conf => format!("; write {kind}[{}] for one", all[0].name),
+                // Brackets have no place in the name of a variable.
+                Spelling::Variable => String::new(),
+            };
+            Err(format!("several sections may be meant: {which}{how}"))
+        }
     }
 }
 
