@@ -70,6 +70,7 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     raise_file_limit(settings);
     let bound: Result<Vec<_>, _> = settings.listeners.iter().map(Listener::bind).collect();
     let listeners = bound?;
+    let urls: Vec<_> = listeners.iter().filter_map(Listener::url).collect();
     let addresses: Vec<_> =
         listeners.iter().map(|listener| (listener.name.clone(), listener.to_string())).collect();
 
@@ -100,7 +101,8 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
         for (name, address) in &addresses {
             tracing::info!("listening on {address} (listener {name})");
         }
-        tracing::info!("ready: {} endpoints on {} shards", endpoints.len(), shards.count());
+        let (count, threads) = (endpoints.len(), shards.count());
+        tracing::info!("ready: {count} endpoints on {threads} shards {}", urls.join(" "));
         tokio::select! {
             name = signals.next() => tracing::info!("{name}: stopping"),
             end = ends.recv() => return Err(ServeError::Shard(end.unwrap_or_default())),

@@ -127,6 +127,8 @@ pub struct ListenerSettings {
     pub socket_mode: u32,
     /// `backlog` of the listen queue. Default 1024.
     pub backlog: u32,
+    /// Where the address stands, `FILE:LINE`, for messages.
+    pub at: String,
 }
 
 /// Where a listener listens.

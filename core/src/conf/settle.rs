@@ -91,7 +91,8 @@ impl Settling<'_> {
             }
             let backlog = u32::try_from(value(&raw.backlog).0).unwrap_or(u32::MAX);
             let socket_mode = value(&raw.socket_mode).0;
-            listeners.push(ListenerSettings { name, address, socket_mode, backlog });
+            let at = self.at(raw.address.tag());
+            listeners.push(ListenerSettings { name, address, socket_mode, backlog, at });
         }
         if listeners.is_empty() {
             let message = "there is no <listener>; write '<listener main>', \

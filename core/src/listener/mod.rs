@@ -34,8 +34,10 @@ enum Place {
 
 /// A listener that cannot be.
 #[derive(Debug, thiserror::Error)]
-#[error("<listener {name}> address {address}: {what}")]
+#[error("{at}: <listener {name}> address {address}: {what}")]
 pub struct BindError {
+    /// Place in the conf.
+    pub at: String,
     /// Name of its section.
     pub name: String,
     /// As in the conf.
@@ -56,11 +58,22 @@ impl Listener {
         };
         bound.map(|(socket, place)| Self { name: settings.name.clone(), socket, place }).map_err(
             |error| BindError {
+                at: settings.at.clone(),
                 name: settings.name.clone(),
                 address: settings.address.to_string(),
                 what: explain(&error, &settings.address),
             },
         )
+    }
+}
+
+impl Listener {
+    /// What a browser on this machine would ask for; none of a Unix socket.
+    pub fn url(&self) -> Option<String> {
+        match &self.place {
+            Place::Tcp(address) => Some(format!("http://{address}/")),
+            Place::Unix(_) => None,
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use switchboard_abi::sb_buf;
 
 struct Buffer {
     references: AtomicUsize,
-    bytes: Vec<u8>,
+    /// From a `Box<[u8]>`; no Rust reference to it is kept, for the plugin writes there.
+    bytes: *mut [u8],
 }
 
 /// One reference to a buffer. Given to a plugin as a pointer and taken back from it.
@@ -36,6 +37,7 @@ impl BufferRef {
     }
 
     fn of(bytes: Vec<u8>) -> Self {
+        let bytes = Box::into_raw(bytes.into_boxed_slice());
         Self(Box::into_raw(Box::new(Buffer { references: AtomicUsize::new(1), bytes })))
     }
 
@@ -55,10 +57,10 @@ impl BufferRef {
     }
 
     /// The bytes, for the plugin.
-    pub(super) fn data(&mut self) -> (*mut u8, usize) {
+    pub(super) fn data(&self) -> (*mut u8, usize) {
         // SAFETY: this reference keeps the buffer alive.
-        let bytes = unsafe { &mut (*self.0).bytes };
-        (bytes.as_mut_ptr(), bytes.len())
+        let bytes = unsafe { (*self.0).bytes };
+        (bytes.cast(), bytes.len())
     }
 
     /// The bytes without a copy; the reference is given back when they are dropped.
@@ -69,8 +71,9 @@ impl BufferRef {
 
 impl AsRef<[u8]> for BufferRef {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: this reference keeps the buffer alive.
-        unsafe { &(*self.0).bytes }
+        // SAFETY: this reference keeps the buffer alive, and by the ABI a plugin writes to it only
+        // while it holds the one reference there is, not during a call that reads it.
+        unsafe { &*(*self.0).bytes }
     }
 }
 
@@ -87,8 +90,10 @@ impl Drop for BufferRef {
         // SAFETY: this reference keeps the buffer alive until here.
         if unsafe { (*self.0).references.fetch_sub(1, Ordering::Release) } == 1 {
             fence(Ordering::Acquire);
-            // SAFETY: it was the last one, and the pointer came from a `Box`.
-            drop(unsafe { Box::from_raw(self.0) });
+            // SAFETY: it was the last one, and both pointers came from a `Box`.
+            let buffer = unsafe { Box::from_raw(self.0) };
+            // SAFETY: as above.
+            drop(unsafe { Box::from_raw(buffer.bytes) });
         }
     }
 }

@@ -269,7 +269,7 @@ unsafe extern "C" fn buf_new(_host: *const sb_host, len: usize) -> *mut sb_buf {
 
 unsafe extern "C" fn buf_data(buf: *mut sb_buf, len: *mut usize) -> *mut u8 {
     // SAFETY: the plugin holds a reference; it is only borrowed here.
-    let Some(mut buffer) = (unsafe { BufferRef::from_raw(buf) }) else {
+    let Some(buffer) = (unsafe { BufferRef::from_raw(buf) }) else {
         return std::ptr::null_mut();
     };
     let (data, count) = buffer.data();
