@@ -10,6 +10,7 @@ use switchboard_websocket::write_close;
 
 use super::row::{Cause, End, Phase, Row, name};
 use super::{Job, Shard};
+use crate::endpoint::Farewell;
 use crate::shard::ConnId;
 use crate::stream::Clock;
 
@@ -61,6 +62,14 @@ impl Shard {
         let mut rows = self.rows.borrow_mut();
         let Some(row) = rows.get(conn).filter(|row| row.phase == Phase::Ending) else { return };
         let overdue = row.deadline <= self.now();
+        if row.told {
+            let gone = row.rare().end.as_ref().is_none_or(|end| end.gone);
+            drop(rows);
+            if overdue || gone {
+                self.take_leave(conn);
+            }
+            return;
+        }
         let unacknowledged = row.unacknowledged() > 0;
         let Some(end) = row.rare.as_ref().and_then(|rare| rare.end.as_ref()) else { return };
         if end.answer_due {
@@ -75,22 +84,37 @@ impl Shard {
         let cause = end.cause.clone();
         let endpoint = Arc::clone(&row.endpoint);
         let session = row.session;
+        let gone = end.gone;
         let topics = std::mem::take(&mut row.rare().topics);
+        row.told = true;
         drop(rows);
         for (number, topic) in topics {
             self.subscribers.borrow_mut().remove(number, conn);
             self.leave(conn, &topic);
         }
-        endpoint.binding.closed(conn, session, &cause.closed());
-        self.face.gates.at(conn.slot()).shut(conn);
-        self.take_sends();
-        self.send_close(conn, &cause);
+        let farewell = endpoint.binding.closed(conn, session, &cause.closed());
+        if farewell == Farewell::Now || gone {
+            self.take_leave(conn);
+        }
     }
 
-    fn send_close(&self, conn: ConnId, cause: &Cause) {
+    /// The endpoint has answered the end, or had its time: the Close frame leaves.
+    pub(super) fn take_leave(&self, conn: ConnId) {
+        self.take_sends();
+        let mut rows = self.rows.borrow_mut();
+        let leaving = |row: &&mut Row| row.phase == Phase::Ending && row.told;
+        let Some(row) = rows.get(conn).filter(leaving) else { return };
+        let end = row.rare().end.as_ref();
+        let (gone, cause) = end.map_or((true, Cause::Gone), |end| (end.gone, end.cause.clone()));
+        drop(rows);
+        self.face.gates.at(conn.slot()).shut(conn);
+        self.take_sends();
+        self.send_close(conn, &cause, gone);
+    }
+
+    fn send_close(&self, conn: ConnId, cause: &Cause, gone: bool) {
         let mut rows = self.rows.borrow_mut();
         let Some(row) = rows.get(conn) else { return };
-        let gone = row.rare().end.as_ref().is_none_or(|end| end.gone);
         if gone || row.transport.is_none() {
             drop(rows);
             return self.free(conn);

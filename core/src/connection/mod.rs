@@ -17,6 +17,7 @@ mod reading;
 mod row;
 mod rows;
 mod sending;
+mod sources;
 mod timing;
 mod turn;
 
@@ -28,11 +29,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::conf::{Limits, TopicLimits};
 use crate::shard::{self, Arrival, ConnId, Face, Shards};
-use crate::stream::{Clock, Tick, Wheel};
+use crate::stream::{Clock, SourceId, Tick, Wheel};
 use crate::topics::{Home, Subscribers};
 
 use rows::Rows;
 use sending::Cork;
+use sources::Sources;
 
 pub use opening::{Opening, Refused};
 pub use turn::MAILBOX;
@@ -56,6 +58,7 @@ pub struct Shard {
     /// Connections whose socket may have more than one turn's reading.
     again: RefCell<Vec<ConnId>>,
     wheel: RefCell<Wheel<ConnId>>,
+    sources: RefCell<Sources>,
     home: RefCell<Home>,
     subscribers: RefCell<Subscribers>,
     /// Work was put on the list outside of a turn.
@@ -75,6 +78,8 @@ enum Job {
     End(ConnId),
     /// Go on reading.
     Resume(ConnId),
+    /// Call a source that asked for it.
+    Source(SourceId),
 }
 
 thread_local! {
@@ -106,6 +111,7 @@ impl Shard {
             work: RefCell::default(),
             again: RefCell::default(),
             wheel: RefCell::default(),
+            sources: RefCell::default(),
             home: RefCell::new(Home::new(index, shards.count(), topics)),
             subscribers: RefCell::default(),
             poked: tokio::sync::Notify::new(),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use switchboard_websocket::write_message;
+use switchboard_websocket::{write_message, write_ping, write_pong};
 
 use super::row::{Cause, Phase};
 use super::{OnArrival, Shard};
-use crate::shard::{ConnId, Joined, Mail, Published, TopicMail};
+use crate::shard::{ConnId, Control, Joined, Mail, Published, TopicMail};
 
 impl Shard {
     /// Puts the sends of other threads behind what waits. Calls nobody back.
@@ -43,6 +43,13 @@ impl Shard {
                     self.end(conn, Cause::Local { code, reason });
                 }
                 Mail::Ack(conn, seq) => self.acknowledge(conn, seq),
+                Mail::Resume(conn) => self.wanted(conn),
+                Mail::Farewell(conn) => self.take_leave(conn),
+                Mail::Control(conn, control, payload) => self.put(conn, |out| match control {
+                    Control::Ping => write_ping(out, &payload, None),
+                    Control::Pong => write_pong(out, &payload, None),
+                }),
+                Mail::Run(task) => (task.0)(),
                 Mail::WantsWritable(conn) => self.wants_writable(conn),
                 Mail::Topic(mail) => self.at_home(mail),
                 Mail::Subscribing(conn, topic) => self.note_subscribing(conn, &topic),

@@ -7,7 +7,7 @@ use switchboard_websocket::{Decoder, Event, Role, write_pong};
 use super::row::{Cause, Phase, Row};
 use super::{Job, Shard};
 use crate::endpoint::{Endpoint, Message, Session, Verdict};
-use crate::shard::ConnId;
+use crate::shard::{ConnId, Control};
 use crate::stream::{NEVER, Received};
 
 /// Reads of one connection in one turn, so that a busy one does not starve the others.
@@ -16,6 +16,11 @@ const READS: usize = 4;
 /// What a batch of input needs while the row is not borrowed.
 struct Batch {
     decoder: Decoder,
+    to: To,
+}
+
+/// Who gets the messages.
+struct To {
     endpoint: Arc<Endpoint>,
     session: Session,
 }
@@ -28,6 +33,16 @@ pub(super) enum Until {
     /// The socket says so: what came before may have been told, and not looked at, or the stream's
     /// end may stand behind the bytes.
     Empty,
+}
+
+impl To {
+    fn message(&self, conn: ConnId, seq: u64, message: Message<'_>) -> Verdict {
+        self.endpoint.binding.message(conn, self.session, seq, message)
+    }
+
+    fn pass_on(&self, conn: ConnId, control: Control, payload: &[u8]) -> bool {
+        self.endpoint.binding.control(conn, self.session, control, payload)
+    }
 }
 
 /// How a batch ended.
@@ -99,14 +114,15 @@ impl Shard {
             return None;
         }
         let decoder = std::mem::replace(&mut row.decoder, Decoder::new(Role::Server));
-        let batch = Batch { decoder, endpoint: Arc::clone(&row.endpoint), session: row.session };
+        let to = To { endpoint: Arc::clone(&row.endpoint), session: row.session };
+        let batch = Batch { decoder, to };
         drop(rows);
         self.cork.borrow_mut().begin(conn);
         Some(batch)
     }
 
     fn decode(&self, conn: ConnId, batch: &mut Batch, input: &mut [u8], at: &mut usize) -> Outcome {
-        let limits = batch.endpoint.codec_limits();
+        let limits = batch.to.endpoint.codec_limits();
         loop {
             let event = match batch.decoder.next(&limits, input, at) {
                 Ok(Some(event)) => event,
@@ -117,18 +133,23 @@ impl Shard {
                 Event::Message { kind, payload } => {
                     let Some(seq) = self.count(conn) else { continue };
                     let message = Message { kind, payload };
-                    let verdict = batch.endpoint.binding.message(conn, batch.session, seq, message);
-                    if let Some(outcome) = self.judge(conn, seq, verdict) {
+                    let verdict = batch.to.message(conn, seq, message);
+                    if let Some(outcome) = self.judge(conn, seq, &verdict) {
                         return outcome;
                     }
                 }
                 Event::Ping(payload) => {
-                    self.put(conn, |out| write_pong(out, payload, None));
+                    if !batch.to.pass_on(conn, Control::Ping, payload) {
+                        self.put(conn, |out| write_pong(out, payload, None));
+                    }
                     if self.is_behind(conn) {
                         return Outcome::Paused;
                     }
                 }
-                Event::Pong(_) => {}
+                // An empty one may be the answer to a ping of ours.
+                Event::Pong(payload) => {
+                    batch.to.pass_on(conn, Control::Pong, payload);
+                }
                 Event::Close(frame) => {
                     let code = frame.as_ref().map(|frame| frame.code);
                     let reason = frame.map_or(String::new(), |frame| frame.reason.to_owned());
@@ -153,12 +174,13 @@ impl Shard {
     }
 
     /// What follows from the endpoint's verdict; `None`: go on.
-    fn judge(&self, conn: ConnId, seq: u64, verdict: Verdict) -> Option<Outcome> {
+    fn judge(&self, conn: ConnId, seq: u64, verdict: &Verdict) -> Option<Outcome> {
         let mut rows = self.rows.borrow_mut();
         let Some(row) = rows.get(conn) else { return Some(Outcome::Gone) };
         match verdict {
             Verdict::Done => {}
-            Verdict::Deferred => {
+            Verdict::Deferred | Verdict::Full => {
+                row.full = *verdict == Verdict::Full;
                 let rare = row.rare();
                 if rare.acked >= rare.deferred {
                     // Nothing was outstanding: all before this one is acknowledged.
@@ -189,6 +211,14 @@ impl Shard {
         drop(rows);
         if ending && settled {
             self.add_work(Job::End(conn));
+        }
+        self.resume_if_possible(conn);
+    }
+
+    /// The endpoint takes messages again.
+    pub(super) fn wanted(&self, conn: ConnId) {
+        if let Some(row) = self.rows.borrow_mut().get(conn) {
+            row.full = false;
         }
         self.resume_if_possible(conn);
     }

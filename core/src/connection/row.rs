@@ -20,6 +20,10 @@ pub(super) struct Row {
     pub(super) dirty: bool,
     /// Reading waits: the endpoint or the client cannot keep up.
     pub(super) paused: bool,
+    /// The endpoint takes no message until it says so.
+    pub(super) full: bool,
+    /// The endpoint has been told of the end.
+    pub(super) told: bool,
     /// None until the handshake has been written.
     pub(super) transport: Option<Transport>,
     pub(super) decoder: Decoder,
@@ -175,6 +179,8 @@ impl Row {
             phase: Phase::Opening,
             dirty: false,
             paused: false,
+            full: false,
+            told: false,
             transport: None,
             decoder: Decoder::new(Role::Server),
             waiting: None,
@@ -213,12 +219,16 @@ impl Row {
 
     /// True if no further message should be handed to the endpoint for now.
     pub(super) fn must_pause(&self) -> bool {
-        self.backlog() > self.endpoint.marks.soft || self.unacknowledged() >= DEFERRED_MAX
+        self.full
+            || self.backlog() > self.endpoint.marks.soft
+            || self.unacknowledged() >= DEFERRED_MAX
     }
 
     /// True if it may go on after a pause.
     pub(super) fn may_resume(&self) -> bool {
-        self.backlog() <= self.endpoint.marks.soft / 2 && self.unacknowledged() < DEFERRED_MAX
+        !self.full
+            && self.backlog() <= self.endpoint.marks.soft / 2
+            && self.unacknowledged() < DEFERRED_MAX
     }
 
     /// Gives back what is no longer needed.

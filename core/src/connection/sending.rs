@@ -1,6 +1,7 @@
 //! Messages to frames to the socket.
 
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use switchboard_websocket::{CloseCode, Kind, OpCode, encode_header, write_messag
 use super::row::{Cause, Phase, Row};
 use super::{Job, Shard};
 use crate::shard::{ConnId, Local, Marks, Sent};
-use crate::stream::Transport;
+use crate::stream::{Source, SourceId, Transport};
 
 /// Frames of one connection, gathered while its input is worked off, so that the replies of one read
 /// leave in one write. Its memory is used again by the next.
@@ -69,6 +70,18 @@ impl Local for Shard {
 
     fn close(&self, conn: ConnId, code: CloseCode, reason: String) {
         self.end(conn, Cause::Local { code, reason });
+    }
+
+    fn watch(&self, source: Rc<dyn Source>) -> io::Result<SourceId> {
+        self.add_source(source)
+    }
+
+    fn unwatch(&self, id: SourceId) {
+        self.remove_source(id);
+    }
+
+    fn schedule(&self, id: SourceId) {
+        self.add_work(Job::Source(id));
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 
 use super::reading::Until;
+use super::sources::source_of;
 use super::{Job, OnArrival, Shard};
 use crate::shard::ConnId;
-use crate::stream::{NEVER, readiness};
+use crate::stream::{NEVER, Ready, readiness};
 
 /// Token of the mailbox's waker; no connection has it, because an epoch is never 0.
 pub const MAILBOX: Token = Token(0);
@@ -68,6 +69,12 @@ impl Shard {
             if event.token() == MAILBOX {
                 continue;
             }
+            if let Some(id) = source_of(event.token()) {
+                let read = event.is_readable() || event.is_read_closed() || event.is_error();
+                let ready = Ready { read, write: event.is_writable() };
+                self.call_source(id, ready, buffer);
+                continue;
+            }
             let conn = self.conn_of(event.token());
             if event.is_writable() && self.has_backlog(conn) {
                 self.flush(conn);
@@ -92,6 +99,7 @@ impl Shard {
                 Job::Writable(conn) => self.tell_writable(conn),
                 Job::End(conn) => self.go_on_ending(conn),
                 Job::Resume(conn) => self.resume(conn),
+                Job::Source(id) => self.call_source(id, Ready::default(), buffer),
             }
         }
         self.in_turn.set(false);

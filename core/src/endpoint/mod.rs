@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use switchboard_websocket::Kind;
 
 use crate::conf::WebSocketSettings;
-use crate::shard::{ConnId, Joined, Marks};
+use crate::shard::{ConnId, Control, Joined, Marks};
 
 /// One generation of an endpoint: its conf section, and the running instance that answers.
 pub struct Endpoint {
@@ -68,8 +68,15 @@ pub trait Binding: Send + Sync {
     /// What a subscription came to.
     fn subscribed(&self, conn: ConnId, session: Session, joined: &Joined);
 
+    /// A ping or a pong of the client. True: it is passed on, and the host leaves it at that; false,
+    /// as for most: the host answers.
+    fn control(&self, conn: ConnId, session: Session, control: Control, payload: &[u8]) -> bool {
+        let _ = (conn, session, control, payload);
+        false
+    }
+
     /// The end, behind every message; exactly one for each `open` that was taken and not rejected.
-    fn closed(&self, conn: ConnId, session: Session, end: &Closed<'_>);
+    fn closed(&self, conn: ConnId, session: Session, end: &Closed<'_>) -> Farewell;
 
     /// Ends the instance. No call follows, none is running.
     fn stop(&self);
@@ -124,8 +131,19 @@ pub enum Verdict {
     Done,
     /// Kept; an acknowledgement follows.
     Deferred,
+    /// The same, and no further message is wanted until [`Mail::Resume`](crate::shard::Mail).
+    Full,
     /// The connection is to be closed with 1011.
     Failed(Failed),
+}
+
+/// When the Close frame may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// All that came before is answered.
+    Now,
+    /// With [`Mail::Farewell`](crate::shard::Mail), at the latest after `close-timeout`.
+    Later,
 }
 
 /// An endpoint's failure, in words for the log.

@@ -32,6 +32,14 @@ pub enum Mail {
     Close(ConnId, CloseCode, String),
     /// The endpoint has processed every message up to this number.
     Ack(ConnId, u64),
+    /// The endpoint can take messages again, after it said that it was full.
+    Resume(ConnId),
+    /// The endpoint has answered the end.
+    Farewell(ConnId),
+    /// A ping or pong that the endpoint passes on.
+    Control(ConnId, Control, Bytes),
+    /// Something to be done on the shard.
+    Run(Task),
     /// Somebody was refused and waits for `writable`.
     WantsWritable(ConnId),
     /// For the topics whose home this shard is.
@@ -58,6 +66,24 @@ pub enum Mail {
     },
     /// The host stops: clients get 1001, the thread ends when they are gone.
     Stop,
+}
+
+/// Control frames that an endpoint may see and send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// RFC 6455, section 5.5.2.
+    Ping,
+    /// RFC 6455, section 5.5.3.
+    Pong,
+}
+
+/// Something to be done on a shard's thread.
+pub struct Task(pub Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Task")
+    }
 }
 
 /// A socket on its way from the acceptor to a shard.

@@ -9,6 +9,7 @@ mod handle;
 mod mail;
 
 use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,11 +17,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use switchboard_websocket::{CloseCode, Kind};
 
+use crate::stream::{Source, SourceId};
+
 pub use gate::{Gate, Marks};
 pub use handle::{ConnId, SHARDS_MAX, SLOTS_MAX};
 pub use mail::{
-    Accept, Answer, Arrival, JoinRefused, Joined, Mail, Mailbox, Published, Reject, SendMail,
-    Snapshot, SnapshotMember, SnapshotMessage, Subscription, TopicMail,
+    Accept, Answer, Arrival, Control, JoinRefused, Joined, Mail, Mailbox, Published, Reject,
+    SendMail, Snapshot, SnapshotMember, SnapshotMessage, Subscription, Task, TopicMail,
 };
 
 /// All shards of a host. Any thread may use it.
@@ -66,6 +69,18 @@ pub trait Local {
 
     /// See [`Shards::close`].
     fn close(&self, conn: ConnId, code: CloseCode, reason: String);
+
+    /// Watches a source on this shard, until it is let go.
+    ///
+    /// # Errors
+    /// The system's, such as too many watches.
+    fn watch(&self, source: Rc<dyn Source>) -> io::Result<SourceId>;
+
+    /// Lets a source go; its socket is closed by whoever drops it last.
+    fn unwatch(&self, id: SourceId);
+
+    /// Has a source called once more in this turn, or the next.
+    fn schedule(&self, id: SourceId);
 }
 
 thread_local! {
@@ -75,6 +90,11 @@ thread_local! {
 /// Makes the calling thread the shard `index`, or no shard at all.
 pub fn set_local(local: Option<(usize, Rc<dyn Local>)>) {
     LOCAL.with(|cell| *cell.borrow_mut() = local);
+}
+
+/// The shard that the calling thread is, if it is one.
+pub fn current() -> Option<Rc<dyn Local>> {
+    LOCAL.with(|cell| cell.borrow().as_ref().map(|(_, local)| Rc::clone(local)))
 }
 
 /// The shard of `conn`, if the calling thread is it.
@@ -201,6 +221,11 @@ impl Shards {
             None => self.all[conn.shard()].mailbox.post(Mail::Close(conn, code, reason)),
         }
         Ok(())
+    }
+
+    /// Has `task` run on the shard `index`.
+    pub fn run(&self, index: usize, task: Box<dyn FnOnce() + Send>) {
+        self.all[index].mailbox.post(Mail::Run(Task(task)));
     }
 
     /// The gate of a connection that lives and belongs to `owner`.

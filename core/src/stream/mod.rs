@@ -5,10 +5,12 @@
 
 mod outbox;
 mod readiness;
+mod source;
 mod transport;
 mod wheel;
 
 pub use outbox::Outbox;
 pub use readiness::readiness;
+pub use source::{Ready, Source, SourceId};
 pub use transport::{Received, Transport};
 pub use wheel::{Clock, NEVER, Tick, Wheel};

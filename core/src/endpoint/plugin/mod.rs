@@ -16,7 +16,7 @@ use switchboard_abi as abi;
 use switchboard_abi::{sb_bytes, sb_closed, sb_message, sb_open, sb_pair, sb_plugin};
 use switchboard_websocket::Kind;
 
-use super::{Binding, Closed, Failed, Message, Request, Session, Verdict, Why};
+use super::{Binding, Closed, Failed, Farewell, Message, Request, Session, Verdict, Why};
 use crate::conf::{PluginSettings, WebSocketSettings};
 use crate::library::Library;
 use crate::shard::{ConnId, Joined, Marks, Shards};
@@ -212,8 +212,8 @@ impl Binding for PluginEndpoint {
         });
     }
 
-    fn closed(&self, conn: ConnId, session: Session, end: &Closed<'_>) {
-        let Some(closed) = self.table().closed else { return };
+    fn closed(&self, conn: ConnId, session: Session, end: &Closed<'_>) -> Farewell {
+        let Some(closed) = self.table().closed else { return Farewell::Now };
         let end = sb_closed {
             size: size::<sb_closed>(),
             why: match end.why {
@@ -232,6 +232,7 @@ impl Binding for PluginEndpoint {
         };
         // SAFETY: the last call for this session.
         unsafe { closed(self.plugin, conn.raw(), pointer(session), &raw const end) };
+        Farewell::Now
     }
 
     fn stop(&self) {

@@ -1,0 +1,55 @@
+//! Sockets of endpoints on the shard's poll, beside those of clients.
+
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Token};
+
+use super::Shard;
+use crate::stream::{Ready, Source, SourceId};
+
+/// The sources of a shard.
+#[derive(Default)]
+pub(super) struct Sources {
+    by_id: HashMap<SourceId, Rc<dyn Source>>,
+    last: u32,
+}
+
+/// The token of a row has its epoch in the lower half, and that is never 0.
+fn token_of(id: SourceId) -> Token {
+    Token((id.0 as usize) << 32)
+}
+
+/// The source that a token is of, if it is one's. [`super::MAILBOX`] is none: ids begin with 1.
+#[allow(clippy::cast_possible_truncation)]
+pub(super) fn source_of(token: Token) -> Option<SourceId> {
+    (token.0 as u32 == 0).then_some(SourceId((token.0 >> 32) as u32))
+}
+
+impl Shard {
+    pub(super) fn add_source(&self, source: Rc<dyn Source>) -> io::Result<SourceId> {
+        let mut sources = self.sources.borrow_mut();
+        sources.last += 1;
+        let id = SourceId(sources.last);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.registry.register(&mut SourceFd(&source.raw_fd()), token_of(id), interest)?;
+        sources.by_id.insert(id, source);
+        Ok(id)
+    }
+
+    pub(super) fn remove_source(&self, id: SourceId) {
+        let Some(source) = self.sources.borrow_mut().by_id.remove(&id) else { return };
+        // Its owner may have closed it before.
+        let _ = self.registry.deregister(&mut SourceFd(&source.raw_fd()));
+        self.poked.notify_one();
+    }
+
+    pub(super) fn call_source(&self, id: SourceId, ready: Ready, buffer: &mut [u8]) {
+        let source = self.sources.borrow().by_id.get(&id).map(Rc::clone);
+        if let Some(source) = source {
+            source.ready(ready, buffer);
+        }
+    }
+}
