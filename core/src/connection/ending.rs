@@ -63,9 +63,10 @@ impl Shard {
         let Some(row) = rows.get(conn).filter(|row| row.phase == Phase::Ending) else { return };
         let overdue = row.deadline <= self.now();
         if row.told {
-            let gone = row.rare().end.as_ref().is_none_or(|end| end.gone);
-            drop(rows);
-            if overdue || gone {
+            if overdue {
+                let (endpoint, session) = (Arc::clone(&row.endpoint), row.session);
+                drop(rows);
+                endpoint.binding.overdue(conn, session);
                 self.take_leave(conn);
             }
             return;
@@ -84,7 +85,6 @@ impl Shard {
         let cause = end.cause.clone();
         let endpoint = Arc::clone(&row.endpoint);
         let session = row.session;
-        let gone = end.gone;
         let topics = std::mem::take(&mut row.rare().topics);
         row.told = true;
         drop(rows);
@@ -93,7 +93,7 @@ impl Shard {
             self.leave(conn, &topic);
         }
         let farewell = endpoint.binding.closed(conn, session, &cause.closed());
-        if farewell == Farewell::Now || gone {
+        if farewell == Farewell::Now {
             self.take_leave(conn);
         }
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use switchboard_websocket::{write_message, write_ping, write_pong};
 
-use super::row::{Cause, Phase};
+use super::row::{Cause, Phase, Rare};
 use super::{OnArrival, Shard};
+use crate::endpoint::Deliveries;
 use crate::shard::{ConnId, Control, Joined, Mail, Published, TopicMail};
 
 impl Shard {
@@ -49,6 +50,7 @@ impl Shard {
                     Control::Ping => write_ping(out, &payload, None),
                     Control::Pong => write_pong(out, &payload, None),
                 }),
+                Mail::Deliveries(conn, topic) => self.deliveries(conn, &topic),
                 Mail::Run(task) => (task.0)(),
                 Mail::WantsWritable(conn) => self.wants_writable(conn),
                 Mail::Topic(mail) => self.at_home(mail),
@@ -102,12 +104,34 @@ impl Shard {
         }
         let (endpoint, session) = (Arc::clone(&row.endpoint), row.session);
         drop(rows);
+        let mut deliveries = Deliveries::Now;
         if joined.outcome.is_err() || joined.snapshot.is_some() {
-            endpoint.binding.subscribed(conn, session, joined);
+            deliveries = endpoint.binding.subscribed(conn, session, joined);
         }
         if let Ok(number) = joined.outcome {
+            if deliveries == Deliveries::Later
+                && let Some(row) = self.rows.borrow_mut().get(conn)
+                && row.held(number).is_none()
+            {
+                row.rare().held.push((number, Vec::new()));
+            }
             self.subscribers.borrow_mut().add(number, conn);
         }
+    }
+
+    /// The endpoint has answered a snapshot: what was held leaves, and deliveries go on.
+    fn deliveries(&self, conn: ConnId, topic: &str) {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn) else { return };
+        let known =
+            |rare: &Rare| rare.topics.iter().find(|(_, name)| **name == *topic).map(|t| t.0);
+        let Some(number) = row.rare.as_deref().and_then(known) else { return };
+        let frames = row.held(number).map(std::mem::take).unwrap_or_default();
+        row.rare().held.retain(|(held, _)| *held != number);
+        for frame in frames {
+            self.put_shared(conn, row, &frame);
+        }
+        row.tidy();
     }
 
     /// Tells the topic's home that `conn` is no member any more.
@@ -120,6 +144,7 @@ impl Shard {
         self.subscribers.borrow_mut().remove(topic, conn);
         if let Some(row) = self.rows.borrow_mut().get(conn) {
             row.rare().topics.retain(|(number, _)| *number != topic);
+            row.rare().held.retain(|(number, _)| *number != topic);
             row.tidy();
         }
     }
@@ -139,12 +164,16 @@ impl Shard {
             let Some(row) = rows.get(*conn).filter(|row| row.phase < Phase::Closing) else {
                 continue;
             };
-            let waiting = row.backlog();
+            let held = row.held(topic).map_or(0, |held| held.iter().map(Bytes::len).sum());
+            let waiting = row.backlog() + held;
             if waiting > 0 && waiting + frame.len() > row.endpoint.marks.hard {
                 slow.push(*conn);
                 continue;
             }
-            self.put_shared(*conn, row, &frame);
+            match row.held(topic) {
+                Some(held) => held.push(frame.clone()),
+                None => self.put_shared(*conn, row, &frame),
+            }
         }
         drop(rows);
         drop(subscribers);

@@ -179,8 +179,8 @@ impl Shard {
         let Some(row) = rows.get(conn) else { return Some(Outcome::Gone) };
         match verdict {
             Verdict::Done => {}
-            Verdict::Deferred | Verdict::Full => {
-                row.full = *verdict == Verdict::Full;
+            Verdict::Full => row.full = true,
+            Verdict::Deferred => {
                 let rare = row.rare();
                 if rare.acked >= rare.deferred {
                     // Nothing was outstanding: all before this one is acknowledged.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use switchboard_websocket::{CloseCode, Decoder, ProtocolError, Role};
 use tokio::sync::oneshot;
 
@@ -75,6 +76,8 @@ pub(super) struct Rare {
     pub(super) answer: Option<oneshot::Sender<Answer>>,
     /// Input that was read before reading was paused.
     pub(super) input: Vec<u8>,
+    /// Deliveries that wait until the endpoint has answered a snapshot, by topic.
+    pub(super) held: Vec<(u64, Vec<Bytes>)>,
     /// Topics of which it is a member, or asks to be one (number 0): number and name.
     pub(super) topics: Vec<(u64, Arc<str>)>,
     /// Every message up to this one was acknowledged, of those that were deferred.
@@ -199,6 +202,12 @@ impl Row {
         self.waiting.as_ref().map_or(0, |waiting| waiting.outbox.len())
     }
 
+    /// Deliveries of `topic` that wait for the endpoint, if they do.
+    pub(super) fn held(&mut self, topic: u64) -> Option<&mut Vec<Bytes>> {
+        let held = &mut self.rare.as_mut()?.held;
+        held.iter_mut().find(|(number, _)| *number == topic).map(|(_, frames)| frames)
+    }
+
     /// Where frames wait, made if need be.
     pub(super) fn outbox(&mut self, now: Tick) -> &mut Outbox {
         let fresh = || Box::new(Waiting { outbox: Outbox::default(), progress: now });
@@ -240,6 +249,7 @@ impl Row {
             rare.answer.is_none()
                 && rare.input.is_empty()
                 && rare.topics.is_empty()
+                && rare.held.is_empty()
                 && rare.acked >= rare.deferred
                 && rare.end.is_none()
         };

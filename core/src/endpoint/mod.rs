@@ -66,7 +66,7 @@ pub trait Binding: Send + Sync {
     fn writable(&self, conn: ConnId, session: Session);
 
     /// What a subscription came to.
-    fn subscribed(&self, conn: ConnId, session: Session, joined: &Joined);
+    fn subscribed(&self, conn: ConnId, session: Session, joined: &Joined) -> Deliveries;
 
     /// A ping or a pong of the client. True: it is passed on, and the host leaves it at that; false,
     /// as for most: the host answers.
@@ -77,6 +77,11 @@ pub trait Binding: Send + Sync {
 
     /// The end, behind every message; exactly one for each `open` that was taken and not rejected.
     fn closed(&self, conn: ConnId, session: Session, end: &Closed<'_>) -> Farewell;
+
+    /// The farewell did not come in time; the Close frame leaves without it.
+    fn overdue(&self, conn: ConnId, session: Session) {
+        let _ = (conn, session);
+    }
 
     /// Ends the instance. No call follows, none is running.
     fn stop(&self);
@@ -131,7 +136,7 @@ pub enum Verdict {
     Done,
     /// Kept; an acknowledgement follows.
     Deferred,
-    /// The same, and no further message is wanted until [`Mail::Resume`](crate::shard::Mail).
+    /// Processed, and no further message is wanted until [`Mail::Resume`](crate::shard::Mail).
     Full,
     /// The connection is to be closed with 1011.
     Failed(Failed),
@@ -143,6 +148,15 @@ pub enum Farewell {
     /// All that came before is answered.
     Now,
     /// With [`Mail::Farewell`](crate::shard::Mail), at the latest after `close-timeout`.
+    Later,
+}
+
+/// When the deliveries of a topic begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deliveries {
+    /// At once.
+    Now,
+    /// With [`Mail::Deliveries`](crate::shard::Mail); until then they wait for the client.
     Later,
 }
 

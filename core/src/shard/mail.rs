@@ -36,6 +36,8 @@ pub enum Mail {
     Resume(ConnId),
     /// The endpoint has answered the end.
     Farewell(ConnId),
+    /// The endpoint has answered the snapshot of this topic.
+    Deliveries(ConnId, Arc<str>),
     /// A ping or pong that the endpoint passes on.
     Control(ConnId, Control, Bytes),
     /// Something to be done on the shard.

@@ -97,6 +97,11 @@ pub fn current() -> Option<Rc<dyn Local>> {
     LOCAL.with(|cell| cell.borrow().as_ref().map(|(_, local)| Rc::clone(local)))
 }
 
+/// True if the calling thread is the shard `index`.
+pub fn is_current(index: usize) -> bool {
+    LOCAL.with(|cell| cell.borrow().as_ref().is_some_and(|(current, _)| *current == index))
+}
+
 /// The shard of `conn`, if the calling thread is it.
 fn local(conn: ConnId) -> Option<Rc<dyn Local>> {
     LOCAL.with(|cell| match &*cell.borrow() {

@@ -16,7 +16,9 @@ use switchboard_abi as abi;
 use switchboard_abi::{sb_bytes, sb_closed, sb_message, sb_open, sb_pair, sb_plugin};
 use switchboard_websocket::Kind;
 
-use super::{Binding, Closed, Failed, Farewell, Message, Request, Session, Verdict, Why};
+use super::{
+    Binding, Closed, Deliveries, Failed, Farewell, Message, Request, Session, Verdict, Why,
+};
 use crate::conf::{PluginSettings, WebSocketSettings};
 use crate::library::Library;
 use crate::shard::{ConnId, Joined, Marks, Shards};
@@ -202,14 +204,15 @@ impl Binding for PluginEndpoint {
         }
     }
 
-    fn subscribed(&self, conn: ConnId, session: Session, joined: &Joined) {
+    fn subscribed(&self, conn: ConnId, session: Session, joined: &Joined) -> Deliveries {
         // SAFETY: checked when the instance was made; lives as long as it.
         let subscribed = unsafe { self.topic_events.as_ref() }.and_then(|table| table.subscribed);
-        let Some(subscribed) = subscribed else { return };
+        let Some(subscribed) = subscribed else { return Deliveries::Now };
         topics::with_snapshot(joined, |snapshot| {
             // SAFETY: what the snapshot borrows lives until the call returns.
             unsafe { subscribed(self.plugin, conn.raw(), pointer(session), snapshot) };
         });
+        Deliveries::Now
     }
 
     fn closed(&self, conn: ConnId, session: Session, end: &Closed<'_>) -> Farewell {
