@@ -126,10 +126,10 @@ impl Shard {
         row.deadline = Clock::after(now, row.endpoint.settings.limits.close_timeout);
         self.arm(conn, row);
         row.outbox(now).push_with(|out| write_close(out, cause.close(), None));
+        // What came while reading was paused is no event any more.
+        self.schedule_read(conn, row);
         drop(rows);
         self.flush(conn);
-        // What came while reading was paused is no event any more.
-        self.again.borrow_mut().push(conn);
     }
 
     /// The Close frame and all before it has left.

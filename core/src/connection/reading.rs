@@ -78,7 +78,28 @@ impl Shard {
                 Ok(Received::End) | Err(_) => return self.lost(conn),
             }
         }
-        self.again.borrow_mut().push(conn);
+        if let Some(row) = self.rows.borrow_mut().get(conn) {
+            self.schedule_read(conn, row);
+        }
+    }
+
+    /// Has the next turn read the socket, once, whoever asks for it: a client that sends faster than
+    /// it is read would else be read once more in each turn.
+    pub(super) fn schedule_read(&self, conn: ConnId, row: &mut Row) {
+        if !std::mem::replace(&mut row.again, true) {
+            self.again.borrow_mut().push(conn);
+        }
+    }
+
+    /// Reads the sockets that may have more than they were asked for.
+    pub(super) fn read_again(&self, buffer: &mut [u8]) {
+        let again = std::mem::take(&mut *self.again.borrow_mut());
+        for conn in again {
+            if let Some(row) = self.rows.borrow_mut().get(conn) {
+                row.again = false;
+            }
+            self.read(conn, buffer, Until::Empty);
+        }
     }
 
     /// Works off a batch of input; the replies leave in one write.
@@ -250,7 +271,7 @@ impl Shard {
         {
             row.tidy();
             self.arm(conn, row);
-            self.again.borrow_mut().push(conn);
+            self.schedule_read(conn, row);
         }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Row {
     pub(super) full: bool,
     /// The endpoint has been told of the end.
     pub(super) told: bool,
+    /// It is on the list of those that the next turn reads.
+    pub(super) again: bool,
     /// None until the handshake has been written.
     pub(super) transport: Option<Transport>,
     pub(super) decoder: Decoder,
@@ -184,6 +186,7 @@ impl Row {
             paused: false,
             full: false,
             told: false,
+            again: false,
             transport: None,
             decoder: Decoder::new(Role::Server),
             waiting: None,

@@ -85,10 +85,7 @@ impl Shard {
                 self.read(conn, buffer, Until::Short);
             }
         }
-        let again = std::mem::take(&mut *self.again.borrow_mut());
-        for conn in again {
-            self.read(conn, buffer, Until::Empty);
-        }
+        self.read_again(buffer);
         self.take_sends();
         self.take_mail(on_arrival);
         self.wake_sleepers();
