@@ -11,20 +11,23 @@ use crate::endpoint::Deliveries;
 use crate::shard::{ConnId, Control, Joined, Mail, Published, TopicMail};
 
 impl Shard {
-    /// Puts the sends of other threads behind what waits. Calls nobody back.
+    /// Puts the sends of other threads behind what waits. Calls nobody back. What comes while it is
+    /// done comes beside what the shard does, not before, and waits for the next time: threads that
+    /// send faster than this would else keep the shard from writing anything.
     pub(super) fn take_sends(&self) {
-        while self.face.mailbox.has_sends() {
-            let mut sends = Vec::new();
-            self.face.mailbox.take_sends(&mut sends);
-            let mut rows = self.rows.borrow_mut();
-            for send in sends {
-                self.face.gates.at(send.conn.slot()).unload(send.payload.len());
-                let row = rows.get(send.conn).filter(|row| row.phase < Phase::Closing);
-                let Some(row) = row else { continue };
-                row.last_data = self.now();
-                self.put_message(send.conn, row, send.kind, &send.payload);
-                self.face.gates.at(send.conn.slot()).set_backlog(row.backlog());
-            }
+        if !self.face.mailbox.has_sends() {
+            return;
+        }
+        let mut sends = Vec::new();
+        self.face.mailbox.take_sends(&mut sends);
+        let mut rows = self.rows.borrow_mut();
+        for send in sends {
+            self.face.gates.at(send.conn.slot()).unload(send.payload.len());
+            let row = rows.get(send.conn).filter(|row| row.phase < Phase::Closing);
+            let Some(row) = row else { continue };
+            row.last_data = self.now();
+            self.put_message(send.conn, row, send.kind, &send.payload);
+            self.face.gates.at(send.conn.slot()).set_backlog(row.backlog());
         }
     }
 
