@@ -93,8 +93,11 @@ impl Row {
     }
 
     fn slow_at(&self) -> Tick {
+        // A pause lasts until half of the mark is reached, and nothing else watches it.
+        let soft = self.endpoint.marks.soft;
+        let most = if self.paused { soft / 2 } else { soft };
         match &self.waiting {
-            Some(waiting) if waiting.outbox.len() > self.endpoint.marks.soft => {
+            Some(waiting) if waiting.outbox.len() > most => {
                 Clock::after(waiting.progress, self.endpoint.settings.limits.slow_timeout)
             }
             _ => NEVER,

@@ -334,6 +334,21 @@ fn a_client_that_only_sends_is_closed() {
 }
 
 #[test]
+fn a_client_that_reads_a_little_and_then_nothing_is_closed() {
+    // Reading pauses at the mark and goes on at half of it: the client stops between the two.
+    let limits = "soft-backlog 16MB\nmax-backlog 64MB\nslow-timeout 3s\nping-interval 0";
+    let host = start_with(&format!("{limits}\nclose-timeout 1s"));
+    let mut ws = Client::ws(&host.addr("main"), "/echo");
+    let message = frame(0x82, &[1; 16 << 10]);
+    let sent = ws.client().send_until_stalled(&message.repeat(6400));
+    assert!(sent < 6400 * message.len(), "the host takes it all");
+    for _ in 0..(4 << 20) / message.len() {
+        ws.next();
+    }
+    host.wait_for_log(SLOW);
+}
+
+#[test]
 fn a_slow_subscriber_that_does_read_hears_everything() {
     let host = start_chat("soft-backlog 64KB\nmax-backlog 1GB\nslow-timeout 5s");
     let mut talker = Guest::join(&host, "talker");
