@@ -3,9 +3,11 @@
 //! What a request must have is decided here; who answers it is `route`'s matter, and the words of the
 //! response are `front`'s.
 
-use axum::http::header::{CONNECTION, HOST, ORIGIN, UPGRADE};
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, TRANSFER_ENCODING, UPGRADE};
 use axum::http::header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Version};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use switchboard_websocket::handshake::{accept_key, has_token, is_key, is_token, tokens};
 
 use crate::conf::{Origin, WebSocketSettings};
@@ -43,9 +45,12 @@ pub enum Refusal {
     /// Section 4.2.1, 5.
     #[error("Sec-WebSocket-Key must be there once, as the base64 of 16 bytes")]
     BadKey,
-    /// Section 4.2.1, 2.
-    #[error("a request has one Host header")]
+    /// Section 4.2.1, 2, and RFC 9112, section 3.2.
+    #[error("a request has one Host header, with a host in it")]
     BadHost,
+    /// RFC 9110, section 7.8: it would have to be read before the protocol changes.
+    #[error("a handshake has no body")]
+    Body,
     /// Section 4.1, 10: not a list of tokens, or one of them twice.
     #[error("Sec-WebSocket-Protocol must be a list of different tokens")]
     BadSubprotocols,
@@ -96,6 +101,10 @@ pub fn check(
         return Err(Refusal::NoConnectionUpgrade);
     }
     let host = once(headers, &HOST).ok_or(Refusal::BadHost)?;
+    let empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0");
+    if !empty || headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Refusal::Body);
+    }
     if once(headers, &SEC_WEBSOCKET_VERSION) != Some("13") {
         return Err(Refusal::WrongVersion);
     }
@@ -188,6 +197,26 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
+/// Sees to it that a request names one host in its header: that of an absolute target, which stands
+/// over the header. RFC 9112, sections 3.2 and 3.2.2.
+///
+/// # Errors
+/// [`Refusal::BadHost`]
+pub fn name_host<B>(request: &mut Request<B>) -> Result<(), Refusal> {
+    let is_host =
+        |host: &str| host.is_empty() || !host.contains('@') && host.parse::<Authority>().is_ok();
+    let needed = request.version() == Version::HTTP_11 || request.headers().contains_key(HOST);
+    if needed && !once(request.headers(), &HOST).is_some_and(is_host) {
+        return Err(Refusal::BadHost);
+    }
+    let target = request.uri().authority().map(Authority::as_str);
+    let target = target.map(|target| target.rsplit('@').next().unwrap_or(target));
+    if let Some(host) = target.and_then(|host| HeaderValue::from_str(host).ok()) {
+        request.headers_mut().insert(HOST, host);
+    }
+    Ok(())
+}
+
 /// The name in a Host header, lower case, without its port.
 pub fn host_name(headers: &HeaderMap) -> String {
     let host = once(headers, &HOST).unwrap_or("");
@@ -216,7 +245,6 @@ fn once<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
 }
 
 fn list_has(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    let has =
-        |value: &axum::http::HeaderValue| value.to_str().is_ok_and(|value| has_token(value, token));
+    let has = |value: &HeaderValue| value.to_str().is_ok_and(|value| has_token(value, token));
     headers.get_all(name).iter().any(has)
 }

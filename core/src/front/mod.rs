@@ -121,7 +121,8 @@ impl From<route::BadPath> for Refused {
 }
 
 impl Front {
-    async fn dispatch(&self, origin: &Origin, request: Request) -> Result<Response, Refused> {
+    async fn dispatch(&self, origin: &Origin, mut request: Request) -> Result<Response, Refused> {
+        handshake::name_host(&mut request)?;
         let path = route::decode(request.uri().path())?;
         // RFC 9112, section 3.2.2: the host of a target in absolute form goes before the header.
         let host = request

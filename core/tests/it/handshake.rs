@@ -90,6 +90,9 @@ fn a_handshake_that_breaks_a_rule_is_refused_with_its_reason() {
             (echo().with("Sec-WebSocket-Key", KEY), 400, key),
             (echo().without("Host"), 400, "one Host header"),
             (echo().with("Host", "other.test"), 400, "one Host header"),
+            (echo().set("Host", "a/b@c"), 400, "one Host header"),
+            (echo().with("Content-Length", "8"), 400, "has no body"),
+            (echo().with("Transfer-Encoding", "chunked"), 400, "has no body"),
             (Handshake::new("/other"), 404, "no <websocket> section takes this path"),
         ],
     );
@@ -380,6 +383,10 @@ fn the_host_that_is_asked_for_decides_between_sections() {
             ask(&host, &echo().set("Host", name).with("Sec-WebSocket-Protocol", offered));
         assert_eq!(response.header("sec-websocket-protocol"), Some(expected), "{name}");
     }
+    let absolute =
+        echo().line("GET http://www.example.org/echo HTTP/1.1").set("Host", "other.test");
+    let response = ask(&host, &absolute.with("Sec-WebSocket-Protocol", offered));
+    assert_eq!(response.header("sec-websocket-protocol"), Some("www"), "the target's host counts");
 }
 
 #[test]
