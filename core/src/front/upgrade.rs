@@ -120,8 +120,9 @@ fn rejected(reject: Reject) -> Result<Response, Refused> {
     let mut response = Response::new(Body::from(reject.body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     add(headers, &reject.headers);
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.entry(CONTENT_TYPE).or_insert(plain);
     Ok(response)
 }
 
