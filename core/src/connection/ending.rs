@@ -88,10 +88,7 @@ impl Shard {
         let topics = std::mem::take(&mut row.rare().topics);
         row.told = true;
         drop(rows);
-        for (number, topic) in topics {
-            self.subscribers.borrow_mut().remove(number, conn);
-            self.leave(conn, &topic);
-        }
+        self.leave_all(conn, topics);
         let farewell = endpoint.binding.closed(conn, session, &cause.closed());
         if farewell == Farewell::Now {
             self.take_leave(conn);
@@ -110,6 +107,13 @@ impl Shard {
         self.face.gates.at(conn.slot()).shut(conn);
         self.take_sends();
         self.send_close(conn, &cause, gone);
+    }
+
+    fn leave_all(&self, conn: ConnId, topics: Vec<(u64, Arc<str>)>) {
+        for (number, topic) in topics {
+            self.subscribers.borrow_mut().remove(number, conn);
+            self.leave(conn, &topic);
+        }
     }
 
     fn send_close(&self, conn: ConnId, cause: &Cause, gone: bool) {
@@ -149,8 +153,12 @@ impl Shard {
     /// The row has gone; its handle is stale.
     pub(super) fn free(&self, conn: ConnId) {
         self.face.gates.at(conn.slot()).shut(conn);
-        let Some(row) = self.rows.borrow_mut().remove(conn) else { return };
+        let Some(mut row) = self.rows.borrow_mut().remove(conn) else { return };
         row.endpoint.connections.fetch_sub(1, Ordering::Relaxed);
+        // One that was rejected late may be a member by then.
+        if let Some(rare) = row.rare.take() {
+            self.leave_all(conn, rare.topics);
+        }
         if row.transport.is_some() {
             self.unload();
         }

@@ -2,7 +2,7 @@
 //! should do.
 //!
 //! Paths: `/panic`, `/reject`, `/late/KEY` (answered by the command `answer KEY ...` of another
-//! connection), any other is accepted. The query names the connection for the command `ended`.
+//! connection), `/hold/KEY?FILE` (see `reject_while_held`), any other is accepted. The query names the connection for the command `ended`.
 //! Messages are commands; the first word says which: see `Probe::obey`.
 
 mod flood;
@@ -68,6 +68,10 @@ impl Endpoint for Probe {
         match request.path {
             "/panic" => panic!("as the path says"),
             "/reject" => Err(teapot()),
+            path if path.starts_with("/hold/") => {
+                self.reject_while_held(&path["/hold/".len()..], request.query);
+                Err(teapot())
+            }
             path => match path.strip_prefix("/late/") {
                 Some(key) => {
                     let session = session();
@@ -185,6 +189,15 @@ impl Probe {
                     conn.send_text(&said).ok()
                 });
             }
+            // A client that is not answered yet.
+            ("enroll", [key, topic]) => {
+                let (conn, key, topic) = (*conn, (*key).to_owned(), (*topic).to_owned());
+                self.apart(move |ledger| {
+                    let late = ledger.await_late(&key)?;
+                    late.subscribe(&topic, &Subscription::new().snapshot()).ok()?;
+                    conn.send_text("done").ok()
+                });
+            }
             ("subscribe", [topic]) => {
                 conn.subscribe(topic, &Subscription::new().snapshot())?;
             }
@@ -218,6 +231,16 @@ impl Probe {
             _ => return Err(Error::new(format!("no such command: {command} {rest}"))),
         }
         Ok(())
+    }
+
+    /// Keeps the shard busy until `file` is there, and has another thread reject a client meanwhile.
+    fn reject_while_held(&self, key: &str, file: &str) {
+        self.host.log(Level::Info, "holds the shard");
+        while !std::path::Path::new(file).exists() {
+            std::thread::yield_now();
+        }
+        let late = self.ledger.await_late(key).expect("it runs");
+        std::thread::spawn(move || late.reject(&teapot())).join().expect("it does not panic").ok();
     }
 
     /// Does what waits for something, on a thread of its own.
