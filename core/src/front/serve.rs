@@ -106,6 +106,10 @@ async fn serve(front: Arc<Front>, arrival: Arrival) {
             }
             _ = stop.wait_for(|stop| *stop), if !stopping => {
                 stopping = true;
+                if !asked.get() {
+                    // Nothing is owed to half a request, and hyper would wait for the rest.
+                    return;
+                }
                 connection.as_mut().graceful_shutdown();
             }
         }

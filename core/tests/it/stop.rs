@@ -189,3 +189,18 @@ fn a_host_that_was_killed_leaves_nothing_in_the_way() {
     ws(&host);
     assert_eq!(host.stop().code(), Some(0));
 }
+
+#[test]
+fn half_a_request_does_not_put_off_the_end() {
+    let limits = "stop-timeout 1h\n<limits>\nhandshake-timeout 1h\n</limits>";
+    let mut host = Host::start(&format!("{limits}\n{}", echo_conf("")));
+    let mut ws = Client::ws(&host.addr("main"), "/echo");
+    let mut client = Client::connect(&host.addr("main"));
+    client.send_raw(b"GET /echo HTTP/1.1\r\nHost: ");
+    // The host has it when it has answered a later client.
+    ws.echo("later");
+    host.signal(Signal::TERM);
+    ws.expect_close(1001);
+    ws.close(1001, "");
+    assert!(host.wait().success());
+}
