@@ -1,5 +1,9 @@
-//! The rules of the opening handshake, RFC 6455 section 4, as functions on header values.
-//! They know no HTTP: which header is asked for, and what is answered, is the caller's.
+//! The rules of the opening handshake, RFC 6455 section 4.
+//!
+//! For a server they are functions on header values and know no HTTP: which header is asked for, and
+//! what is answered, is the caller's. A client has them whole: what it sends is a [`Request`], and
+//! what comes back is measured by [`response_head_len`], parsed and held against the rules by
+//! [`Response`].
 //!
 //! ```
 //! use switchboard_websocket::handshake;
@@ -10,8 +14,14 @@
 //! assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 //! ```
 
+mod request;
+mod response;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha1::{Digest, Sha1};
+
+pub use request::{Request, RequestError, is_reserved};
+pub use response::{Response, ResponseError, response_head_len};
 
 /// The value of `Sec-WebSocket-Version` that this crate speaks.
 pub const VERSION: &str = "13";
