@@ -94,6 +94,8 @@
 // A module uses only those below it; but an error knows the close code that answers it.
 pub mod handshake;
 
+mod url;
+
 mod decoder;
 mod encode;
 
@@ -116,3 +118,4 @@ pub use error::ProtocolError;
 pub use frame::{CONTROL_BYTES_MAX, FrameHeader, HEADER_BYTES_MAX, OpCode};
 pub use mask::apply_mask;
 pub use message::Kind;
+pub use url::{Server, Url, UrlError};
