@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use switchboard_websocket::write_close;
+use switchboard_websocket::{CloseCode, write_close};
 
 use super::row::{Cause, End, Phase, Row, name};
 use super::{Job, Shard};
@@ -93,6 +93,23 @@ impl Shard {
         if farewell == Farewell::Now {
             self.take_leave(conn);
         }
+    }
+
+    /// The server behind the endpoint has closed, or answered the client's Close.
+    pub(super) fn relay(&self, conn: ConnId, close: Option<(CloseCode, String)>) {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn) else { return };
+        if row.phase < Phase::Ending {
+            drop(rows);
+            return self.end(conn, Cause::Relayed(close));
+        }
+        if let Some(end) = &mut row.rare().end
+            && matches!(end.cause, Cause::PeerClose { .. })
+        {
+            end.cause = Cause::Relayed(close);
+        }
+        drop(rows);
+        self.take_leave(conn);
     }
 
     /// The endpoint has answered the end, or had its time: the Close frame leaves.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use switchboard_websocket::{write_message, write_ping, write_pong};
+use switchboard_websocket::write_message;
 
 use super::row::{Cause, Phase, Rare};
+use super::sending::write_control;
 use super::{OnArrival, Shard};
 use crate::endpoint::Deliveries;
-use crate::shard::{ConnId, Control, Joined, Mail, Published, TopicMail};
+use crate::shard::{ConnId, Joined, Mail, Published, TopicMail};
 
 impl Shard {
     /// Puts the sends of other threads behind what waits. Calls nobody back. What comes while it is
@@ -49,10 +50,10 @@ impl Shard {
                 Mail::Ack(conn, seq) => self.acknowledge(conn, seq),
                 Mail::Resume(conn) => self.wanted(conn),
                 Mail::Farewell(conn) => self.take_leave(conn),
-                Mail::Control(conn, control, payload) => self.put(conn, |out| match control {
-                    Control::Ping => write_ping(out, &payload, None),
-                    Control::Pong => write_pong(out, &payload, None),
-                }),
+                Mail::Relayed(conn, close) => self.relay(conn, close),
+                Mail::Control(conn, control, payload) => {
+                    self.put(conn, |out| write_control(out, control, &payload));
+                }
                 Mail::Deliveries(conn, topic) => self.deliveries(conn, &topic),
                 Mail::Run(task) => (task.0)(),
                 Mail::WantsWritable(conn) => self.wants_writable(conn),

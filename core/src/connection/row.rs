@@ -114,6 +114,8 @@ pub(super) enum Cause {
     Protocol(ProtocolError),
     /// The endpoint closed.
     Local { code: CloseCode, reason: String },
+    /// The server behind the endpoint closed.
+    Relayed(Option<(CloseCode, String)>),
     /// No message for too long.
     Idle,
     /// No answer to a ping.
@@ -134,6 +136,7 @@ impl Cause {
         match self {
             Self::PeerClose { code, .. } => code.map(|code| (code, "")),
             Self::Local { code, reason } => Some((*code, reason)),
+            Self::Relayed(close) => close.as_ref().map(|(code, reason)| (*code, reason.as_str())),
             Self::Protocol(error) => Some((error.close_code(), "")),
             Self::Idle => Some((CloseCode::GOING_AWAY, "idle for too long")),
             Self::Silent => Some((CloseCode::GOING_AWAY, "no answer to a ping")),
@@ -149,7 +152,7 @@ impl Cause {
         let why = match self {
             Self::PeerClose { .. } | Self::Gone => Why::Client,
             Self::Protocol(_) | Self::Unanswered => Why::Error,
-            Self::Local { .. } => Why::Local,
+            Self::Local { .. } | Self::Relayed(_) => Why::Local,
             Self::Idle | Self::Silent => Why::Idle,
             Self::Slow => Why::Slow,
             Self::Shutdown => Why::Shutdown,
@@ -160,6 +163,7 @@ impl Cause {
                 (code.map_or(1005, CloseCode::get), reason.as_str())
             }
             Self::Gone | Self::Unanswered => (1006, ""),
+            Self::Relayed(None) => (1005, ""),
             cause => cause.close().map_or((1006, ""), |(code, reason)| (code.get(), reason)),
         };
         Closed { why, code, reason }
@@ -167,7 +171,7 @@ impl Cause {
 
     /// True if the endpoint first answers what came before.
     pub(super) fn waits_for_acks(&self) -> bool {
-        !matches!(self, Self::Local { .. } | Self::Fault | Self::Unanswered)
+        !matches!(self, Self::Local { .. } | Self::Relayed(_) | Self::Fault | Self::Unanswered)
     }
 }
 

@@ -5,11 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use switchboard_websocket::{CloseCode, Kind, OpCode, encode_header, write_message};
+use switchboard_websocket::{
+    CloseCode, Kind, OpCode, encode_header, write_message, write_ping, write_pong,
+};
 
 use super::row::{Cause, Phase, Row};
 use super::{Job, Shard};
-use crate::shard::{ConnId, Local, Marks, Sent};
+use crate::shard::{ConnId, Control, Local, Marks, Sent};
 use crate::stream::{Source, SourceId, Transport};
 
 /// Frames of one connection, gathered while its input is worked off, so that the replies of one read
@@ -39,25 +41,16 @@ impl Cork {
 
 impl Local for Shard {
     fn send(&self, conn: ConnId, kind: Kind, payload: &[u8], marks: Marks) -> Sent {
-        // What other threads have sent before goes before.
-        if self.face.mailbox.has_sends() {
-            self.take_sends();
-        }
-        let mut rows = self.rows.borrow_mut();
-        let Some(row) = rows.get(conn).filter(|row| row.phase < Phase::Closing) else {
-            return Sent::Closed;
-        };
-        let corked = self.cork.borrow().len(conn);
-        let sent = marks.judge(row.backlog() + corked, payload.len());
-        if sent == Sent::Again || sent == Sent::Pressure {
-            self.face.gates.at(conn.slot()).want_writable();
-            self.schedule_flush(conn, row);
-        }
-        if sent != Sent::Again {
+        self.send_frame(conn, payload.len(), marks, |row| {
             row.last_data = self.now();
             self.put_message(conn, row, kind, payload);
-        }
-        sent
+        })
+    }
+
+    fn control(&self, conn: ConnId, control: Control, payload: &[u8], marks: Marks) -> Sent {
+        self.send_frame(conn, payload.len(), marks, |row| {
+            self.put_in(conn, row, |out| write_control(out, control, payload));
+        })
     }
 
     fn answer(&self, conn: ConnId, answer: crate::shard::Answer) {
@@ -86,6 +79,35 @@ impl Local for Shard {
 }
 
 impl Shard {
+    /// Has a frame of `len` bytes put behind what waits, if the marks allow it. Above one of them
+    /// `writable` follows.
+    fn send_frame(
+        &self,
+        conn: ConnId,
+        len: usize,
+        marks: Marks,
+        put: impl FnOnce(&mut Row),
+    ) -> Sent {
+        // What other threads have sent before goes before.
+        if self.face.mailbox.has_sends() {
+            self.take_sends();
+        }
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn).filter(|row| row.phase < Phase::Closing) else {
+            return Sent::Closed;
+        };
+        let corked = self.cork.borrow().len(conn);
+        let sent = marks.judge(row.backlog() + corked, len);
+        if sent == Sent::Again || sent == Sent::Pressure {
+            self.face.gates.at(conn.slot()).want_writable();
+            self.schedule_flush(conn, row);
+        }
+        if sent != Sent::Again {
+            put(row);
+        }
+        sent
+    }
+
     /// Puts a message behind what was gathered or waits; the limits are the caller's.
     pub(super) fn put_message(&self, conn: ConnId, row: &mut Row, kind: Kind, payload: &[u8]) {
         let mut cork = self.cork.borrow_mut();
@@ -111,7 +133,12 @@ impl Shard {
     /// Puts a control frame behind what was gathered.
     pub(super) fn put(&self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
         let mut rows = self.rows.borrow_mut();
-        let Some(row) = rows.get(conn).filter(|row| row.phase < Phase::Closing) else { return };
+        if let Some(row) = rows.get(conn).filter(|row| row.phase < Phase::Closing) {
+            self.put_in(conn, row, write);
+        }
+    }
+
+    fn put_in(&self, conn: ConnId, row: &mut Row, write: impl FnOnce(&mut Vec<u8>)) {
         let mut cork = self.cork.borrow_mut();
         if cork.conn == Some(conn) && row.waiting.is_none() {
             write(&mut cork.frames);
@@ -227,6 +254,13 @@ impl Shard {
             (Arc::clone(&row.endpoint), row.session)
         };
         endpoint.binding.writable(conn, session);
+    }
+}
+
+pub(super) fn write_control(out: &mut Vec<u8>, control: Control, payload: &[u8]) {
+    match control {
+        Control::Ping => write_ping(out, payload, None),
+        Control::Pong => write_pong(out, payload, None),
     }
 }
 

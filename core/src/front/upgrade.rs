@@ -100,7 +100,8 @@ fn switching(shaken: &Handshake, accept: &Accept) -> Result<Response, String> {
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     let key = HeaderValue::from_str(&shaken.accept).map_err(|error| error.to_string())?;
     headers.insert(SEC_WEBSOCKET_ACCEPT, key);
-    if let Some(choice) = accept.subprotocol.as_ref().or(shaken.subprotocol.as_ref()) {
+    let choice = accept.subprotocol.as_ref().or(shaken.subprotocol.as_ref());
+    if let Some(choice) = choice.filter(|choice| !choice.is_empty()) {
         if !shaken.subprotocols.contains(choice) {
             return Err(format!(
                 "the endpoint chose the subprotocol {choice:?}, which the client does not offer"

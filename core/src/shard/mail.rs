@@ -30,6 +30,9 @@ pub enum Mail {
     Answer(ConnId, Answer),
     /// The endpoint closes; code and reason are fit for the wire.
     Close(ConnId, CloseCode, String),
+    /// The server behind the endpoint has closed: the client is told with these words, or with an
+    /// empty Close frame. If the client has closed before, this is the farewell.
+    Relayed(ConnId, Option<(CloseCode, String)>),
     /// The endpoint has processed every message up to this number.
     Ack(ConnId, u64),
     /// The endpoint can take messages again, after it said that it was full.
@@ -113,7 +116,7 @@ pub enum Answer {
 /// How the endpoint accepts.
 #[derive(Debug, Default)]
 pub struct Accept {
-    /// Its choice among those offered, if it made one.
+    /// Its choice among those offered; empty if it is to be none. Without one the host's counts.
     pub subprotocol: Option<String>,
     /// More headers of the response.
     pub headers: Vec<(String, Vec<u8>)>,

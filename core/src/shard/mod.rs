@@ -61,6 +61,9 @@ pub trait Local {
     /// See [`Shards::send`]; `payload` is valid for its kind.
     fn send(&self, conn: ConnId, kind: Kind, payload: &[u8], marks: Marks) -> Sent;
 
+    /// See [`Shards::control`].
+    fn control(&self, conn: ConnId, control: Control, payload: &[u8], marks: Marks) -> Sent;
+
     /// See [`Shards::answer`].
     fn answer(&self, conn: ConnId, answer: Answer);
 
@@ -178,6 +181,26 @@ impl Shards {
         }
         mailbox.post_send(SendMail { conn, kind, payload: payload.into_bytes() });
         sent
+    }
+
+    /// Sends a ping or a pong. On the connection's own shard it leaves in order with what is sent;
+    /// from another thread it may be overtaken, and then only the connection's end is told.
+    pub fn control(
+        &self,
+        conn: ConnId,
+        owner: u32,
+        control: Control,
+        payload: &[u8],
+        marks: Marks,
+    ) -> Sent {
+        if let Some(local) = local(conn) {
+            return match self.owned(conn, owner) {
+                Ok(_) => local.control(conn, control, payload, marks),
+                Err(refusal) => refusal,
+            };
+        }
+        let mail = Mail::Control(conn, control, Bytes::copy_from_slice(payload));
+        self.post(conn, owner, mail).map_or_else(|refusal| refusal, |()| Sent::Taken)
     }
 
     /// Puts a mail for the shard of `conn` into its box, if the connection is still there and
