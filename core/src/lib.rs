@@ -23,6 +23,8 @@ pub mod library;
 
 pub mod topics;
 
+pub mod client;
+
 pub mod shard;
 
 pub mod stream;
