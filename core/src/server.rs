@@ -9,8 +9,9 @@ use tokio::runtime::LocalOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::conf::{EndpointSettings, Settings, WebSocketSettings};
+use crate::conf::{EndpointSettings, PluginSettings, Settings, WebSocketSettings};
 use crate::connection::{MAILBOX, Shard};
+use crate::endpoint::forward::ForwardEndpoint;
 use crate::endpoint::plugin::PluginEndpoint;
 use crate::endpoint::{self, Endpoint, Failed};
 use crate::front::{Files, Front, on_arrival};
@@ -137,7 +138,10 @@ pub fn check(settings: &Settings) -> Vec<ServeError> {
         Ok(libraries) => libraries,
         Err(error) => return vec![error],
     };
-    let problem = |section: &WebSocketSettings| load(&libraries, settings, section).err();
+    let problem = |section: &WebSocketSettings| match &section.endpoint {
+        EndpointSettings::Plugin(plugin) => load(&libraries, settings, plugin).err(),
+        EndpointSettings::Forward(_) => None,
+    };
     settings.websockets.iter().filter_map(problem).collect()
 }
 
@@ -194,9 +198,8 @@ fn start_endpoints(
     libraries: &Libraries,
     shards: &Arc<Shards>,
 ) -> Result<Vec<Arc<Endpoint>>, ServeError> {
-    let start = |section: &WebSocketSettings| {
-        let EndpointSettings::Plugin(plugin) = &section.endpoint;
-        let library = load(libraries, settings, section)?;
+    let start_plugin = |section: &WebSocketSettings, plugin: &PluginSettings| {
+        let library = load(libraries, settings, plugin)?;
         let number = endpoint::next_number();
         let instance = PluginEndpoint::start(&library, number, section, plugin, shards);
         let instance = instance.map_err(|source| {
@@ -207,6 +210,16 @@ fn start_endpoints(
         tracing::info!("{prefix}: plugin {id} {version} ({})", library.file.display());
         Ok(Arc::new(Endpoint::new(number, section.clone(), Box::new(instance))))
     };
+    let start = |section: &WebSocketSettings| match &section.endpoint {
+        EndpointSettings::Plugin(plugin) => start_plugin(section, plugin),
+        EndpointSettings::Forward(forward) => {
+            let number = endpoint::next_number();
+            let debug_mode = settings.debug_mode;
+            let instance = ForwardEndpoint::new(number, section, forward, debug_mode, shards);
+            tracing::info!("{}: forward to {}", section.mount.prefix, forward.url);
+            Ok(Arc::new(Endpoint::new(number, section.clone(), Box::new(instance))))
+        }
+    };
     settings.websockets.iter().map(start).collect()
 }
 
@@ -216,14 +229,13 @@ fn libraries(settings: &Settings) -> Result<Libraries, ServeError> {
         .map_err(|error| ServeError::Libraries(error.into()))
 }
 
-/// Finds and loads the plugin of a section. A name that contains a slash is a path, from
+/// Finds and loads a plugin. A name that contains a slash is a path, from
 /// `instancehome` if it is relative.
 fn load(
     libraries: &Libraries,
     settings: &Settings,
-    section: &WebSocketSettings,
+    plugin: &PluginSettings,
 ) -> Result<Arc<Library>, ServeError> {
-    let EndpointSettings::Plugin(plugin) = &section.endpoint;
     let file = if plugin.name.contains('/') {
         Ok(settings.instance_home.join(&plugin.name))
     } else {

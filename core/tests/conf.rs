@@ -61,7 +61,7 @@ fn good(text: &str) -> Settings {
 }
 
 fn plugin(websocket: &WebSocketSettings) -> &PluginSettings {
-    let EndpointSettings::Plugin(plugin) = &websocket.endpoint;
+    let EndpointSettings::Plugin(plugin) = &websocket.endpoint else { panic!("a plugin") };
     plugin
 }
 
@@ -468,7 +468,7 @@ debug-mode 1
 ----
 <websocket /chat>
 </websocket>
-=> zope.conf:4: <websocket /chat>: nobody answers; write <plugin NAME> inside it
+=> zope.conf:4: <websocket /chat>: nobody answers; write <plugin NAME> or <forward> inside it
 ----
 <websocket /chat>
   <plugin chat />
@@ -487,6 +487,49 @@ debug-mode 1
   </plugin>
 </websocket>
 => zope.conf:6: <websocket /chat> <plugin chat> history: unknown key; this section takes none, but it may have <config>
+----
+<websocket /app>
+  <plugin chat />
+  <forward>
+    url ws://127.0.0.1:9000
+  </forward>
+</websocket>
+=> zope.conf:6: <websocket /app>: only one may answer, but there are <plugin chat> at zope.conf:5 and <forward> at zope.conf:6
+----
+<websocket /app>
+  <forward>
+  </forward>
+</websocket>
+=> zope.conf:5: <websocket /app> <forward>: 'url' is missing; write for example 'url ws://127.0.0.1:9000/app'
+----
+<websocket /app>
+  <forward>
+    url http://127.0.0.1:9000
+  </forward>
+</websocket>
+=> zope.conf:6: <websocket /app> <forward> url: expected ws://HOST:PORT/PATH or ws+unix:/PATH/OF/SOCKET:/PATH, found 'http://127.0.0.1:9000'
+----
+<websocket /app>
+  <forward>
+    url wss://127.0.0.1:9000
+  </forward>
+</websocket>
+=> zope.conf:6: <websocket /app> <forward> url: expected ws:// or ws+unix: (wss:// comes with TLS), found 'wss://127.0.0.1:9000'
+----
+<websocket /app>
+  <forward>
+    url ws://127.0.0.1:90000
+  </forward>
+</websocket>
+=> zope.conf:6: <websocket /app> <forward> url: expected a url such as ws://127.0.0.1:9000/app (its port is no number from 1 to 65535), found 'ws://127.0.0.1:90000'
+----
+<websocket /app>
+  <forward>
+    url ws://127.0.0.1:9000
+    forward-header Host
+  </forward>
+</websocket>
+=> zope.conf:7: <websocket /app> <forward> forward-header: expected the name of another header, since the host itself sets or leaves out this one, found 'Host'
 ----
 <http / >
 </http>
@@ -804,7 +847,7 @@ fn wrong_overrides_say_which() {
 fn an_override_does_not_move_the_blame_from_the_file() {
     let text = format!("{LISTENER}<websocket /chat>\n</websocket>\n");
     let instance = Instance::new(&[("zope.conf", &text)]);
-    let expected = "zope.conf:4: <websocket /chat>: nobody answers; write <plugin NAME> inside it";
+    let expected = "zope.conf:4: <websocket /chat>: nobody answers; write <plugin NAME> or <forward> inside it";
     assert_eq!(instance.errors(&[], &["websocket/origin=*"]), [expected]);
     let found = instance.errors(&[("SWITCHBOARD__PLUGIN_PATH", " ")], &[]);
     assert!(found[1].ends_with("plugin-path: expected a path, found ' '"), "{found:?}");

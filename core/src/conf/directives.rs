@@ -122,6 +122,7 @@ static WEBSOCKET: SectionType = SectionType {
     ],
     sections: &[
         Child { section: &PLUGIN, role: Role::Endpoint },
+        Child { section: &FORWARD, role: Role::Endpoint },
         Child { section: &LIMITS, role: Role::Override },
     ],
     free: false,
@@ -153,6 +154,29 @@ static CONFIG: SectionType = SectionType {
     sections: &[],
     free: true,
     doc: "Settings that the plugin gets as they are.",
+};
+
+static FORWARD: SectionType = SectionType {
+    name: "forward",
+    naming: Naming::None,
+    keys: &[
+        Key::new("url", Kind::Url, Required("ws://127.0.0.1:9000/app")).doc(
+            "The server that answers: ws://HOST:PORT/PATH, or ws+unix:/PATH/OF/SOCKET:/PATH \
+                  for one on a Unix socket.",
+        ),
+        Key::new("append-path", Kind::Boolean, Default("on"))
+            .doc("What is left of the path below the prefix, and the query, go behind the url."),
+        Key::new("connect-timeout", Kind::Time, Default("5s"))
+            .doc("How long the server has to take the connection and to answer the handshake."),
+        Key::new("forward-header", Kind::PassedHeader, Default("User-Agent")).many().doc(
+            "Headers that are passed on as they came, those of the request and those of the \
+                  server's answer; Origin, and X-Forwarded-For, -Proto, -Host and -Prefix are \
+                  always sent.",
+        ),
+    ],
+    sections: &[],
+    free: false,
+    doc: "Another WebSocket server, which each client gets a connection to.",
 };
 
 static STATIC: SectionType = SectionType {

@@ -33,6 +33,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use switchboard_websocket::Url;
+
 /// Everything that the conf says, checked and with its defaults filled in.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -196,6 +198,8 @@ pub enum Origin {
 pub enum EndpointSettings {
     /// `<plugin NAME>`.
     Plugin(PluginSettings),
+    /// `<forward>`.
+    Forward(ForwardSettings),
 }
 
 /// `<plugin NAME>`.
@@ -207,6 +211,19 @@ pub struct PluginSettings {
     pub config: Vec<(String, String)>,
     /// Where the section begins, `FILE:LINE`.
     pub at: String,
+}
+
+/// `<forward>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardSettings {
+    /// `url` of the server that answers. The path of a Unix socket is absolute.
+    pub url: Url,
+    /// `append-path`: what is left of the path, and the query, go behind the url. Default on.
+    pub append_path: bool,
+    /// `connect-timeout`: from dialling to the server's 101. Default 5s.
+    pub connect_timeout: Duration,
+    /// `forward-header`, a multikey: passed on as they came, both ways. Default: `User-Agent`.
+    pub forward_headers: Vec<String>,
 }
 
 /// `<http PREFIX>`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use figment::value::magic::Tagged;
 use serde::Deserialize;
+use switchboard_websocket::Url;
 
 use super::datatype::{ByteSize, HostPattern, ListenAddress, Mode, Typed, Whole};
 use super::{LogLevel, Origin};
@@ -94,6 +95,7 @@ pub(super) struct RawWebSocket {
     pub(super) limits: RawLimits,
     #[serde(default)]
     pub(super) plugin: BTreeMap<String, RawPlugin>,
+    pub(super) forward: Option<RawForward>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,6 +105,15 @@ pub(super) struct RawPlugin {
     pub(super) name: Given<String>,
     #[serde(default)]
     pub(super) config: BTreeMap<String, Vec<Given<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawForward {
+    pub(super) url: Given<Url>,
+    pub(super) append_path: Given<bool>,
+    pub(super) connect_timeout: Given<Duration>,
+    pub(super) forward_header: Vec<Given<String>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -107,6 +107,10 @@ pub enum Kind {
     Subprotocol,
     HeaderValue,
     FileName,
+    /// `ws://` or `ws+unix:`
+    Url,
+    /// Of a header that a forward may pass on.
+    PassedHeader,
 }
 
 impl SectionType {

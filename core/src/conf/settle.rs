@@ -5,15 +5,18 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 use figment::value::Tag;
+use switchboard_websocket::Server;
 
 use super::datatype::{ByteSize, HostPattern, ListenAddress, Whole};
 use super::error::Faults;
 use super::mounts::Mounts;
 use super::place::{Place, Places};
-use super::raw::{Given, RawConf, RawHttp, RawLimits, RawListener, RawPlugin, RawWebSocket};
+use super::raw::{
+    Given, RawConf, RawForward, RawHttp, RawLimits, RawListener, RawPlugin, RawWebSocket,
+};
 use super::{
-    Address, EndpointSettings, HttpSettings, ListenerSettings, Mount, PluginSettings, Settings,
-    StaticSettings, TopicLimits, WebSocketSettings,
+    Address, EndpointSettings, ForwardSettings, HttpSettings, ListenerSettings, Mount,
+    PluginSettings, Settings, StaticSettings, TopicLimits, WebSocketSettings,
 };
 
 /// What the kernel takes as the path of a Unix socket: `sun_path` without its final NUL.
@@ -108,10 +111,7 @@ impl Settling<'_> {
             ListenAddress::Ip(ip, port) => Ok(Address::Tcp(SocketAddr::new(*ip, *port))),
             ListenAddress::Named(name, port) => looked_up(name, *port),
             ListenAddress::Unix(path) => match self.below_home(path) {
-                path if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX => Err(format!(
-                    "{} is too long for a Unix socket, which may have {SOCKET_PATH_BYTES_MAX} bytes",
-                    path.display()
-                )),
+                path if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX => Err(too_long(&path)),
                 path => Ok(Address::Unix(path)),
             },
         };
@@ -133,8 +133,11 @@ impl Settling<'_> {
             let mount = self.mount(&mut mounts, &raw.prefix, &raw.host, &raw.listener);
             let path = format!("<websocket {}> <limits>", mount.prefix);
             let limits = self.limits(&raw.limits, Some(top), &path);
-            let Some(plugin) = raw.plugin.into_values().next() else {
-                continue;
+            // That there is one, and no other, was seen before.
+            let endpoint = match (&raw.forward, raw.plugin.values().next()) {
+                (Some(forward), _) => EndpointSettings::Forward(self.forward(forward, &mount)),
+                (_, Some(plugin)) => EndpointSettings::Plugin(self.plugin(plugin)),
+                _ => continue,
             };
             all.push(WebSocketSettings {
                 mount,
@@ -142,7 +145,7 @@ impl Settling<'_> {
                 origin_required: *value(&raw.origin_required),
                 subprotocols: raw.subprotocol.iter().map(|name| value(name).clone()).collect(),
                 limits,
-                endpoint: EndpointSettings::Plugin(self.plugin(&plugin)),
+                endpoint,
             });
         }
         all
@@ -158,6 +161,24 @@ impl Settling<'_> {
             name: value(&raw.name).clone(),
             config: pairs.into_iter().map(|(_, key, value)| (key, value)).collect(),
             at: self.at(raw.name.tag()),
+        }
+    }
+
+    fn forward(&mut self, raw: &RawForward, mount: &Mount) -> ForwardSettings {
+        let mut url = value(&raw.url).clone();
+        if let Server::Unix(path) = &mut url.server {
+            let whole = self.below_home(&*path);
+            if whole.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+                let directive = format!("<websocket {}> <forward> url", mount.prefix);
+                self.faults.of(self.places, raw.url.tag(), &directive, too_long(&whole));
+            }
+            *path = whole.to_string_lossy().into_owned();
+        }
+        ForwardSettings {
+            url,
+            append_path: *value(&raw.append_path),
+            connect_timeout: *value(&raw.connect_timeout),
+            forward_headers: raw.forward_header.iter().map(|name| value(name).clone()).collect(),
         }
     }
 
@@ -258,6 +279,11 @@ fn in_file_order<T>(sections: BTreeMap<String, T>, tag: fn(&T) -> Tag) -> Vec<T>
 fn looked_up(name: &str, port: u16) -> Result<Address, String> {
     let found = (name, port).to_socket_addrs().ok().and_then(|mut all| all.next());
     found.map(Address::Tcp).ok_or_else(|| format!("no address is known for the host '{name}'"))
+}
+
+fn too_long(path: &Path) -> String {
+    let path = path.display();
+    format!("{path} is too long for a Unix socket, which may have {SOCKET_PATH_BYTES_MAX} bytes")
 }
 
 /// The directory of `file`, absolute.

@@ -3,6 +3,7 @@
 //! A binding knows connections by handle only. It answers through [`crate::shard::Shards`], never
 //! holds a connection, and none of what it calls there calls back into it.
 
+pub mod forward;
 pub mod plugin;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};

@@ -7,6 +7,7 @@ mod address;
 mod origin;
 mod prefix;
 mod time;
+mod url;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,10 +15,12 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use switchboard_websocket::Url;
 
 pub(crate) use address::ListenAddress;
 pub(crate) use origin::HostPattern;
 pub(crate) use prefix::Prefix;
+use url::passed_header;
 
 use super::schema::Kind;
 use super::{LogLevel, Origin};
@@ -92,6 +95,8 @@ pub(crate) fn check(kind: Kind, text: &str) -> Result<(), Wrong> {
         Kind::FileName => {
             filled(text, "the name of a file, without '/'", |c| c == '/' || c == '\0')
         }
+        Kind::Url => <Url as Datatype>::parse(text).map(drop),
+        Kind::PassedHeader => passed_header(text),
     }
 }
 

@@ -1,0 +1,471 @@
+//! The connection to the server behind: a WebSocket of which we are the client.
+//!
+//! It lives on its client's shard, so what passes through stays on one thread. Neither side is read
+//! faster than the other one reads: the server is left alone while the client's queue says
+//! "pressure", the client while more than `soft-backlog` waits for the server.
+//!
+//! The end. A Close of either side passes through behind its messages, and the other side's answer
+//! comes back the same way. A client that has left, or was closed by the host, is a 1001 to the
+//! server. A server that has left or broken a rule is a 1014 to the client, one that sent too much a
+//! 1009. RFC 6455, sections 7.1 and 7.4.1.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::RawFd;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use switchboard_websocket::{
+    CloseCode, Decoder, Event, ProtocolError, Role, write_close, write_message, write_ping,
+    write_pong,
+};
+use tokio::time::sleep;
+
+use super::Section;
+use crate::client::{Dialled, mask};
+use crate::endpoint::{Closed, Farewell, Message, Verdict, Why};
+use crate::shard::{self, ConnId, Control, Mail, Payload, Sent};
+use crate::stream::{Outbox, Ready, Received, Source, SourceId, Transport};
+
+/// One client's connection to the server.
+pub(super) struct Upstream {
+    section: Arc<Section>,
+    conn: ConnId,
+    /// Itself, for what comes later.
+    own: Weak<Self>,
+    raw_fd: RawFd,
+    id: Cell<Option<SourceId>>,
+    state: RefCell<State>,
+}
+
+struct State {
+    /// None when all is over.
+    transport: Option<Transport>,
+    decoder: Decoder,
+    outbox: Outbox,
+    /// Bytes that have left.
+    written: u64,
+    /// Nothing can be written any more.
+    broken: bool,
+    /// What was read and could not be passed on yet.
+    input: Vec<u8>,
+    /// The socket may have more.
+    readable: bool,
+    /// Reading waits for room in the client's queue.
+    paused: bool,
+    /// The client is not read until there is room here.
+    full: bool,
+    /// Somebody looks whether the server takes anything.
+    watched: bool,
+    /// A call of the shard is on its way.
+    scheduled: bool,
+    /// The time of the end has begun.
+    timed: bool,
+    /// Our Close has been written.
+    said: bool,
+    /// The server's Close has come.
+    heard: bool,
+    /// What still comes from the server is for nobody.
+    deaf: bool,
+    client: Client,
+    /// Pings of the server without a payload that the client has not answered.
+    empty_pings: u32,
+}
+
+/// What the client's side knows of the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Client {
+    /// It is there.
+    Open,
+    /// It has closed, and waits for our farewell.
+    Leaving,
+    /// It needs nothing more from here.
+    Gone,
+}
+
+/// Reads in one call, so that a busy server does not starve the others.
+const READS: usize = 4;
+/// So much is gathered before it is written.
+const CORK_BYTES_MAX: usize = 64 << 10;
+
+impl Upstream {
+    /// Takes a fresh connection over. Nothing is read before [`begin`](Self::begin).
+    ///
+    /// # Errors
+    /// The shard cannot watch it.
+    pub(super) fn start(
+        section: &Arc<Section>,
+        conn: ConnId,
+        dialled: Dialled,
+    ) -> io::Result<Rc<Self>> {
+        let shard = shard::current().ok_or(io::ErrorKind::Unsupported)?;
+        let raw_fd = dialled.transport.raw_fd();
+        let state = State::new(dialled);
+        let upstream = Rc::new_cyclic(|own| Self {
+            section: Arc::clone(section),
+            conn,
+            own: Weak::clone(own),
+            raw_fd,
+            id: Cell::new(None),
+            state: RefCell::new(state),
+        });
+        upstream.id.set(Some(shard.watch(Rc::clone(&upstream) as Rc<dyn Source>)?));
+        Ok(upstream)
+    }
+
+    /// The client has been accepted: what comes from the server is for it.
+    pub(super) fn begin(&self) {
+        tracing::debug!("{}: passes through to {}", self.conn, self.section.forward.url);
+        let mut state = self.state.borrow_mut();
+        state.client = Client::Open;
+        state.paused = false;
+        self.schedule_in(&mut state);
+    }
+
+    /// A message of the client.
+    pub(super) fn message(&self, message: Message<'_>) -> Verdict {
+        let mut state = self.state.borrow_mut();
+        if !state.takes() {
+            return Verdict::Done;
+        }
+        let Message { kind, payload } = message;
+        state.outbox.push_with(|out| write_message(out, kind, payload, Some(mask())));
+        // What comes together leaves together, unless it is much.
+        if state.outbox.len() > CORK_BYTES_MAX {
+            self.flush(&mut state);
+        }
+        self.schedule_in(&mut state);
+        if state.outbox.len() <= self.section.marks.soft {
+            return Verdict::Done;
+        }
+        state.full = true;
+        if !std::mem::replace(&mut state.watched, true) {
+            tokio::task::spawn_local(watch_progress(Weak::clone(&self.own), state.written));
+        }
+        Verdict::Full
+    }
+
+    /// A ping or a pong of the client. Those that nobody can take are lost: RFC 6455, section 5.5.3
+    /// asks for an answer to the latest only.
+    pub(super) fn control(&self, control: Control, payload: &[u8]) {
+        let mut state = self.state.borrow_mut();
+        if !state.takes() || state.outbox.len() > self.section.settings.limits.backlog_bytes_max {
+            return;
+        }
+        match control {
+            Control::Ping => state.outbox.push_with(|out| write_ping(out, payload, Some(mask()))),
+            // The answer to a ping of the host.
+            Control::Pong if payload.is_empty() && state.empty_pings == 0 => return,
+            Control::Pong => {
+                state.empty_pings -= u32::from(payload.is_empty());
+                state.outbox.push_with(|out| write_pong(out, payload, Some(mask())));
+            }
+        }
+        self.schedule_in(&mut state);
+    }
+
+    /// The client has room again.
+    pub(super) fn writable(&self) {
+        self.state.borrow_mut().paused = false;
+        self.schedule();
+    }
+
+    /// The client's end, behind all of its messages.
+    pub(super) fn client_closed(&self, end: &Closed<'_>) -> Farewell {
+        let mut state = self.state.borrow_mut();
+        if state.transport.is_none() || state.heard || state.deaf {
+            state.client = Client::Gone;
+            return Farewell::Now;
+        }
+        let passed_on = end.why == Why::Client && end.code != 1006;
+        match (passed_on, CloseCode::new(end.code)) {
+            (true, None) => self.say(&mut state, None),
+            (true, Some(code)) => self.say(&mut state, Some((code, end.reason))),
+            (false, _) => self.say(&mut state, Some((CloseCode::GOING_AWAY, end.reason))),
+        }
+        // Nobody reads any more what the server still says.
+        state.deaf = end.code == 1006 || end.why == Why::Slow;
+        state.paused &= !state.deaf;
+        self.schedule_in(&mut state);
+        if state.deaf {
+            state.client = Client::Gone;
+            return Farewell::Now;
+        }
+        state.client = Client::Leaving;
+        Farewell::Later
+    }
+
+    /// Puts our Close behind what waits, once, and begins the time of the end.
+    fn say(&self, state: &mut State, close: Option<(CloseCode, &str)>) {
+        if !std::mem::replace(&mut state.said, true) {
+            state.outbox.push_with(|out| write_close(out, close, Some(mask())));
+        }
+        if !std::mem::replace(&mut state.timed, true) {
+            tokio::task::spawn_local(cut_late(Weak::clone(&self.own)));
+        }
+    }
+
+    fn schedule(&self) {
+        self.schedule_in(&mut self.state.borrow_mut());
+    }
+
+    /// Has the shard call, when what is being done now is done.
+    fn schedule_in(&self, state: &mut State) {
+        if let (false, Some(id), Some(shard)) = (state.scheduled, self.id.get(), shard::current()) {
+            state.scheduled = true;
+            shard.schedule(id);
+        }
+    }
+
+    /// Writes what waits.
+    fn flush(&self, state: &mut State) {
+        let Some(transport) = &state.transport else { return };
+        let before = state.outbox.len();
+        if state.outbox.flush(transport).is_err() {
+            // What the server said before may still be read.
+            state.broken = true;
+            state.readable = true;
+        }
+        state.written += (before - state.outbox.len()) as u64;
+        if state.broken || state.outbox.is_empty() {
+            // Gives its memory back.
+            state.outbox = Outbox::default();
+        }
+        if state.full && state.outbox.len() <= self.section.marks.soft / 2 {
+            state.full = false;
+            self.post(Mail::Resume(self.conn));
+        }
+    }
+
+    /// Mail for the client, if it is still there.
+    fn post(&self, mail: Mail) {
+        let _ = self.section.shards.post(self.conn, self.section.number, mail);
+    }
+
+    /// Reads what the client can take.
+    fn read(&self, state: &mut State, buffer: &mut [u8]) {
+        let mut input = std::mem::take(&mut state.input);
+        self.take_in(state, &mut input);
+        for _ in 0..READS {
+            if state.paused || !state.readable {
+                return;
+            }
+            let Some(transport) = &state.transport else { return };
+            match transport.read(buffer) {
+                Ok(Received::Bytes(count)) => self.take_in(state, &mut buffer[..count]),
+                Ok(Received::Nothing) => {
+                    state.readable = false;
+                    if state.broken {
+                        self.lost(state);
+                    }
+                }
+                Ok(Received::End) | Err(_) => self.lost(state),
+            }
+        }
+        if state.readable && !state.paused && state.transport.is_some() {
+            self.come_back();
+        }
+    }
+
+    /// Goes on when the shard has looked at its other sockets.
+    fn come_back(&self) {
+        let own = Weak::clone(&self.own);
+        tokio::task::spawn_local(async move {
+            if let Some(upstream) = own.upgrade() {
+                upstream.schedule();
+            }
+        });
+    }
+
+    /// Passes on what the server said.
+    fn take_in(&self, state: &mut State, input: &mut [u8]) {
+        let codec = &self.section.settings.limits;
+        let limits = switchboard_websocket::Limits {
+            message_bytes_max: codec.message_bytes_max,
+            frame_bytes_max: codec.frame_bytes_max,
+        };
+        // Out of the state, because what it returns is borrowed from it.
+        let mut decoder = std::mem::replace(&mut state.decoder, Decoder::new(Role::Client));
+        let mut at = 0;
+        while !state.paused && !state.deaf {
+            match decoder.next(&limits, input, &mut at) {
+                Ok(Some(event)) => self.pass_on(state, event),
+                Ok(None) => break,
+                Err(error) => self.broke_a_rule(state, error),
+            }
+        }
+        if state.paused {
+            state.input = input[at..].to_vec();
+        }
+        state.decoder = decoder;
+    }
+
+    fn pass_on(&self, state: &mut State, event: Event<'_>) {
+        let Section { number, marks, shards, .. } = &*self.section;
+        let sent = match event {
+            Event::Message { kind, payload } => {
+                shards.send(self.conn, *number, kind, Payload::Borrowed(payload), *marks)
+            }
+            Event::Ping(payload) => {
+                state.empty_pings += u32::from(payload.is_empty());
+                shards.control(self.conn, *number, Control::Ping, payload, *marks)
+            }
+            Event::Pong(payload) => {
+                shards.control(self.conn, *number, Control::Pong, payload, *marks)
+            }
+            Event::Close(frame) => {
+                let close = frame.map(|frame| (frame.code, frame.reason.to_owned()));
+                state.heard = true;
+                self.say(state, frame.map(|frame| (frame.code, "")));
+                self.schedule_in(state);
+                state.client = Client::Gone;
+                return self.post(Mail::Relayed(self.conn, close));
+            }
+        };
+        state.paused |= sent == Sent::Pressure;
+    }
+
+    fn broke_a_rule(&self, state: &mut State, error: ProtocolError) {
+        self.log(format_args!("it broke a rule: {error}"));
+        let code = match error {
+            ProtocolError::MessageTooBig { .. } | ProtocolError::FrameTooBig { .. } => {
+                CloseCode::TOO_BIG
+            }
+            _ => CloseCode::BAD_GATEWAY,
+        };
+        self.end_client(state, code, "the server behind broke a rule");
+        self.say(state, Some((error.close_code(), "")));
+        self.schedule_in(state);
+        state.deaf = true;
+    }
+
+    /// The server has ended the stream, or it broke.
+    fn lost(&self, state: &mut State) {
+        if !state.heard && !state.deaf && state.client == Client::Open {
+            self.log(format_args!("it ended the connection without a Close"));
+        }
+        if !state.heard {
+            self.end_client(state, CloseCode::BAD_GATEWAY, "the server behind is gone");
+        }
+        self.over(state);
+    }
+
+    /// The client's end if it is there, our farewell if it waits for one.
+    fn end_client(&self, state: &mut State, code: CloseCode, reason: &str) {
+        match std::mem::replace(&mut state.client, Client::Gone) {
+            Client::Open => {
+                let Section { number, shards, .. } = &*self.section;
+                // It may have ended meanwhile.
+                let _ = shards.close(self.conn, *number, code, reason.to_owned());
+            }
+            Client::Leaving => self.post(Mail::Farewell(self.conn)),
+            Client::Gone => {}
+        }
+    }
+
+    /// Lets the socket go.
+    fn over(&self, state: &mut State) {
+        if let (Some(id), Some(shard)) = (self.id.take(), shard::current()) {
+            shard.unwatch(id);
+        }
+        state.transport = None;
+        state.outbox = Outbox::default();
+        state.input = Vec::new();
+    }
+
+    /// Ends it without further ado.
+    fn cut(&self, reason: &str) {
+        let mut state = self.state.borrow_mut();
+        if state.transport.is_some() {
+            self.end_client(&mut state, CloseCode::BAD_GATEWAY, reason);
+            self.over(&mut state);
+        }
+    }
+
+    fn log(&self, what: std::fmt::Arguments<'_>) {
+        let (prefix, url) = (&self.section.settings.mount.prefix, &self.section.forward.url);
+        tracing::warn!("{} of {prefix}: the server {url} behind it: {what}", self.conn);
+    }
+}
+
+impl Source for Upstream {
+    fn raw_fd(&self) -> RawFd {
+        self.raw_fd
+    }
+
+    fn ready(&self, ready: Ready, buffer: &mut [u8]) {
+        let mut state = self.state.borrow_mut();
+        state.scheduled = false;
+        state.readable |= ready.read;
+        self.flush(&mut state);
+        self.read(&mut state, buffer);
+        // What was read may have been answered: a Close.
+        self.flush(&mut state);
+        if state.broken && state.transport.is_some() && !state.paused {
+            self.schedule_in(&mut state);
+        }
+    }
+}
+
+impl State {
+    fn new(dialled: Dialled) -> Self {
+        Self {
+            transport: Some(dialled.transport),
+            decoder: Decoder::new(Role::Client),
+            outbox: Outbox::default(),
+            written: 0,
+            broken: false,
+            input: dialled.early,
+            readable: true,
+            // Until the client has been accepted.
+            paused: true,
+            full: false,
+            watched: false,
+            scheduled: false,
+            timed: false,
+            said: false,
+            heard: false,
+            deaf: false,
+            client: Client::Gone,
+            empty_pings: 0,
+        }
+    }
+
+    /// Whether what the client says can still be said to the server.
+    fn takes(&self) -> bool {
+        self.transport.is_some() && !self.said && !self.broken
+    }
+}
+
+/// Ends a connection whose end takes too long.
+async fn cut_late(upstream: Weak<Upstream>) {
+    let Some(limits) = upstream.upgrade().map(|up| up.section.settings.limits.close_timeout) else {
+        return;
+    };
+    sleep(limits).await;
+    if let Some(upstream) = upstream.upgrade() {
+        upstream.cut("");
+    }
+}
+
+/// Ends a connection to a server that takes nothing while a client waits for it.
+async fn watch_progress(upstream: Weak<Upstream>, mut written: u64) {
+    let Some(slow) = upstream.upgrade().map(|up| up.section.settings.limits.slow_timeout) else {
+        return;
+    };
+    loop {
+        sleep(slow).await;
+        let Some(upstream) = upstream.upgrade() else { return };
+        let mut state = upstream.state.borrow_mut();
+        state.watched = state.full;
+        if !state.full {
+            return;
+        }
+        if state.written == written {
+            drop(state);
+            upstream.log(format_args!("it reads nothing"));
+            return upstream.cut("the server behind reads nothing");
+        }
+        written = state.written;
+    }
+}
