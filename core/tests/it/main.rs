@@ -6,6 +6,7 @@ mod answers;
 mod faults;
 mod files;
 mod fixtures;
+mod forward;
 mod frames;
 mod handshake;
 mod layering;

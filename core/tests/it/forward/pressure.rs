@@ -1,0 +1,161 @@
+//! Neither side is read faster than the other one reads, and nothing is left behind.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use super::{echo, pair, pair_with, ws};
+use crate::support::{Event, Host, PATIENCE, frame};
+
+const MESSAGES: usize = 800;
+const MESSAGE_BYTES: usize = 64 << 10;
+/// What waits in the host and in the buffers of the kernel is less, and far less than is sent.
+const MEMORY_BYTES_MAX: usize = 16 << 20;
+
+/// Message `number`: no two are alike.
+fn payload(number: usize) -> Vec<u8> {
+    (0..MESSAGE_BYTES).map(|at| ((at / 8) * 31 + at + number) as u8).collect()
+}
+
+fn check_memory(host: &Host, before: usize) {
+    let grown = host.resident_bytes().saturating_sub(before);
+    assert!(grown < MEMORY_BYTES_MAX, "the host has grown by {grown} bytes");
+}
+
+#[test]
+fn a_slow_client_slows_its_server() {
+    let (host, mut ws, mut server) = pair();
+    let before = host.resident_bytes();
+    let unmasked = |number| {
+        let len = (MESSAGE_BYTES as u64).to_be_bytes();
+        [b"\x82\x7f".as_slice(), &len, &payload(number)].concat()
+    };
+    let bytes: Vec<u8> = (0..MESSAGES).flat_map(unmasked).collect();
+    let sent = server.send_until_stalled(&bytes);
+    assert!(sent < bytes.len() / 2, "the host has taken {sent} bytes that nobody reads");
+    check_memory(&host, before);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            server.raw(&bytes[sent..]);
+            server.close(Some((1000, "all of it")));
+        });
+        for number in 0..MESSAGES {
+            assert!(ws.next() == Event::Binary(payload(number)), "message {number}");
+        }
+        assert_eq!(ws.expect_close(1000), "all of it");
+    });
+    check_memory(&host, before);
+}
+
+#[test]
+fn a_slow_server_slows_its_client() {
+    let (host, mut ws, mut server) = pair();
+    let before = host.resident_bytes();
+    let bytes: Vec<u8> = (0..MESSAGES).flat_map(|number| frame(0x82, &payload(number))).collect();
+    let sent = ws.client().send_until_stalled(&bytes);
+    assert!(sent < bytes.len() / 2, "the host has taken {sent} bytes that nobody reads");
+    check_memory(&host, before);
+    let mut sender = ws.client().sender();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            sender.send_raw(&bytes[sent..]);
+            sender.send_raw(&frame(0x88, b"\x03\xe8all of it"));
+        });
+        for number in 0..MESSAGES {
+            assert!(server.next() == Event::Binary(payload(number)), "message {number}");
+        }
+        assert_eq!(server.expect_close(1000), "all of it");
+        server.close(Some((1000, "")));
+        ws.expect_close(1000);
+    });
+    check_memory(&host, before);
+}
+
+#[test]
+fn both_ways_at_once_nobody_waits_for_ever() {
+    let (_behind, host) = echo("");
+    let mut ws = ws(&host);
+    let mut sender = ws.client().sender();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for number in 0..MESSAGES {
+                sender.send_raw(&frame(0x82, &payload(number)));
+            }
+        });
+        for number in 0..MESSAGES {
+            assert!(ws.next() == Event::Binary(payload(number)), "message {number}");
+        }
+    });
+}
+
+#[test]
+fn pings_that_nobody_takes_take_no_memory() {
+    let (host, mut ws, _server) = pair();
+    let before = host.resident_bytes();
+    let pings = frame(0x89, &[7; 125]).repeat(200_000);
+    ws.client().send_until_stalled(&pings);
+    check_memory(&host, before);
+
+    let (host, _ws, mut server) = pair();
+    let before = host.resident_bytes();
+    let ping = [b"\x89\x7d".as_slice(), &[7; 125]].concat();
+    server.send_until_stalled(&ping.repeat(200_000));
+    check_memory(&host, before);
+}
+
+#[test]
+fn a_server_that_reads_nothing_is_given_up() {
+    let (host, mut ws, _server) = pair_with("", "<limits>\nslow-timeout 1s\n</limits>");
+    let bytes = frame(0x82, &payload(0)).repeat(MESSAGES);
+    ws.client().send_until_stalled(&bytes);
+    assert_eq!(ws.expect_close(1014), "the server behind reads nothing");
+    assert!(host.log().contains("behind it: it reads nothing"), "{}", host.log());
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_closed_and_the_server_told() {
+    let (host, _ws, mut server) = pair_with("", "<limits>\nslow-timeout 1s\n</limits>");
+    let message = [b"\x82\x7f".as_slice(), &(1_u64 << 20).to_be_bytes(), &vec![1; 1 << 20]];
+    server.send_until_stalled(&message.concat().repeat(20));
+    host.wait_for_log("the client reads too slowly");
+    server.expect_close(1001);
+}
+
+#[test]
+fn five_hundred_connections_come_and_go_without_a_trace() {
+    let (behind, host) = echo("");
+    ws(&host).echo("warm");
+    let before = (settled(&host, usize::MAX), settled(&behind, usize::MAX));
+    for round in 0..5 {
+        let mut all: Vec<_> = (0..100).map(|_| ws(&host)).collect();
+        for (number, ws) in all.iter_mut().enumerate() {
+            ws.echo(&format!("{round} {number}"));
+        }
+        for (number, mut ws) in all.into_iter().enumerate() {
+            match number % 3 {
+                0 => drop(ws),
+                1 => ws.close(1000, "and away"),
+                _ => {
+                    ws.close(1000, "");
+                    ws.expect_close(1000);
+                    ws.expect_eof();
+                }
+            }
+        }
+    }
+    assert!(settled(&host, before.0) <= before.0);
+    assert!(settled(&behind, before.1) <= before.1);
+}
+
+/// The descriptors of a host, once there are no more than `expected` or that took too long.
+fn settled(host: &Host, expected: usize) -> usize {
+    let count = || fs::read_dir(format!("/proc/{}/fd", host.pid())).unwrap().count();
+    let begun = Instant::now();
+    // The one wait for time: nobody tells when a descriptor is closed.
+    while count() > expected && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    if expected == usize::MAX {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    count()
+}
