@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::conf::{EndpointSettings, PluginSettings, Settings, WebSocketSettings};
 use crate::connection::{MAILBOX, Shard};
+use crate::endpoint::external::ExternalEndpoint;
 use crate::endpoint::forward::ForwardEndpoint;
 use crate::endpoint::plugin::PluginEndpoint;
 use crate::endpoint::{self, Endpoint, Failed};
@@ -140,7 +141,7 @@ pub fn check(settings: &Settings) -> Vec<ServeError> {
     };
     let problem = |section: &WebSocketSettings| match &section.endpoint {
         EndpointSettings::Plugin(plugin) => load(&libraries, settings, plugin).err(),
-        EndpointSettings::Forward(_) => None,
+        EndpointSettings::External(_) | EndpointSettings::Forward(_) => None,
     };
     settings.websockets.iter().filter_map(problem).collect()
 }
@@ -212,6 +213,15 @@ fn start_endpoints(
     };
     let start = |section: &WebSocketSettings| match &section.endpoint {
         EndpointSettings::Plugin(plugin) => start_plugin(section, plugin),
+        EndpointSettings::External(external) => {
+            let number = endpoint::next_number();
+            let instance = ExternalEndpoint::start(number, section, external, shards);
+            let instance = instance.map_err(|source| {
+                let (at, name) = (external.at.clone(), section.mount.prefix.clone());
+                ServeError::Start { at, name, source }
+            })?;
+            Ok(Arc::new(Endpoint::new(number, section.clone(), Box::new(instance))))
+        }
         EndpointSettings::Forward(forward) => {
             let number = endpoint::next_number();
             let debug_mode = settings.debug_mode;

@@ -468,7 +468,7 @@ debug-mode 1
 ----
 <websocket /chat>
 </websocket>
-=> zope.conf:4: <websocket /chat>: nobody answers; write <plugin NAME> or <forward> inside it
+=> zope.conf:4: <websocket /chat>: nobody answers; write <plugin NAME>, <external> or <forward> inside it
 ----
 <websocket /chat>
   <plugin chat />
@@ -495,6 +495,20 @@ debug-mode 1
   </forward>
 </websocket>
 => zope.conf:6: <websocket /app>: only one may answer, but there are <plugin chat> at zope.conf:5 and <forward> at zope.conf:6
+----
+<websocket /feed>
+  <external>
+  </external>
+</websocket>
+=> zope.conf:4: <websocket /feed> <external>: there is neither a program nor a socket; write 'program path/to/program', or 'socket path/to/socket' for one that listens
+----
+<websocket /feed>
+  <external>
+    program bin/feed
+    socket var/feed.sock
+  </external>
+</websocket>
+=> zope.conf:7: <websocket /feed> <external> socket: there is a program already; the host starts a program, or connects to a socket, not both
 ----
 <websocket /app>
   <forward>
@@ -847,7 +861,7 @@ fn wrong_overrides_say_which() {
 fn an_override_does_not_move_the_blame_from_the_file() {
     let text = format!("{LISTENER}<websocket /chat>\n</websocket>\n");
     let instance = Instance::new(&[("zope.conf", &text)]);
-    let expected = "zope.conf:4: <websocket /chat>: nobody answers; write <plugin NAME> or <forward> inside it";
+    let expected = "zope.conf:4: <websocket /chat>: nobody answers; write <plugin NAME>, <external> or <forward> inside it";
     assert_eq!(instance.errors(&[], &["websocket/origin=*"]), [expected]);
     let found = instance.errors(&[("SWITCHBOARD__PLUGIN_PATH", " ")], &[]);
     assert!(found[1].ends_with("plugin-path: expected a path, found ' '"), "{found:?}");

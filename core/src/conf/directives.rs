@@ -122,6 +122,7 @@ static WEBSOCKET: SectionType = SectionType {
     ],
     sections: &[
         Child { section: &PLUGIN, role: Role::Endpoint },
+        Child { section: &EXTERNAL, role: Role::Endpoint },
         Child { section: &FORWARD, role: Role::Endpoint },
         Child { section: &LIMITS, role: Role::Override },
     ],
@@ -154,6 +155,29 @@ static CONFIG: SectionType = SectionType {
     sections: &[],
     free: true,
     doc: "Settings that the plugin gets as they are.",
+};
+
+static EXTERNAL: SectionType = SectionType {
+    name: "external",
+    naming: Naming::None,
+    keys: &[
+        Key::new("program", Kind::Words, Off("bin/feed --quiet")).doc(
+            "What the host starts and looks after, and its arguments between blanks; it is found \
+                  below instancehome if it has a '/', else in the PATH.",
+        ),
+        Key::new("argument", Kind::Words, Off("--title=The feed"))
+            .many()
+            .doc("One more argument, taken as it is: it may have blanks."),
+        Key::new("socket", Kind::Path, Off("var/feed.sock"))
+            .doc("A Unix socket on which a program listens that the host does not start."),
+        Key::new("start-timeout", Kind::Time, Default("10s"))
+            .doc("How long the program has until it says that it is ready."),
+        Key::new("stop-timeout", Kind::Time, Default("5s"))
+            .doc("How long it has to end by itself, and then how long after a SIGTERM."),
+    ],
+    sections: &[],
+    free: false,
+    doc: "A program in any language that answers all clients over one socket.",
 };
 
 static FORWARD: SectionType = SectionType {

@@ -198,8 +198,37 @@ pub enum Origin {
 pub enum EndpointSettings {
     /// `<plugin NAME>`.
     Plugin(PluginSettings),
+    /// `<external>`.
+    External(ExternalSettings),
     /// `<forward>`.
     Forward(ForwardSettings),
+}
+
+/// `<external>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalSettings {
+    /// What is started, or connected to.
+    pub target: ExternalTarget,
+    /// `start-timeout`: from the start to the first READY. Default 10s.
+    pub start_timeout: Duration,
+    /// `stop-timeout`: from the end of the link to SIGTERM, and from that to SIGKILL. Default 5s.
+    pub stop_timeout: Duration,
+    /// Where the section begins, `FILE:LINE`.
+    pub at: String,
+}
+
+/// Exactly one of `program` and `socket`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExternalTarget {
+    /// The host starts it.
+    Program {
+        /// First word of `program`; from `instancehome` if it contains a `/` and is relative.
+        program: PathBuf,
+        /// The other words of `program`, then each `argument` as it is.
+        arguments: Vec<String>,
+    },
+    /// The host connects to it.
+    Socket(PathBuf),
 }
 
 /// `<plugin NAME>`.

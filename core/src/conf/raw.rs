@@ -95,6 +95,7 @@ pub(super) struct RawWebSocket {
     pub(super) limits: RawLimits,
     #[serde(default)]
     pub(super) plugin: BTreeMap<String, RawPlugin>,
+    pub(super) external: Option<RawExternal>,
     pub(super) forward: Option<RawForward>,
 }
 
@@ -105,6 +106,17 @@ pub(super) struct RawPlugin {
     pub(super) name: Given<String>,
     #[serde(default)]
     pub(super) config: BTreeMap<String, Vec<Given<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawExternal {
+    pub(super) program: Option<Given<String>>,
+    #[serde(default)]
+    pub(super) argument: Vec<Given<String>>,
+    pub(super) socket: Option<Given<String>>,
+    pub(super) start_timeout: Given<Duration>,
+    pub(super) stop_timeout: Given<Duration>,
 }
 
 #[derive(Debug, Deserialize)]

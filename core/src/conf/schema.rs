@@ -109,6 +109,8 @@ pub enum Kind {
     FileName,
     /// `ws://` or `ws+unix:`
     Url,
+    /// Any text that is not empty.
+    Words,
     /// Of a header that a forward may pass on.
     PassedHeader,
 }

@@ -12,11 +12,13 @@ use super::error::Faults;
 use super::mounts::Mounts;
 use super::place::{Place, Places};
 use super::raw::{
-    Given, RawConf, RawForward, RawHttp, RawLimits, RawListener, RawPlugin, RawWebSocket,
+    Given, RawConf, RawExternal, RawForward, RawHttp, RawLimits, RawListener, RawPlugin,
+    RawWebSocket,
 };
 use super::{
-    Address, EndpointSettings, ForwardSettings, HttpSettings, ListenerSettings, Mount,
-    PluginSettings, Settings, StaticSettings, TopicLimits, WebSocketSettings,
+    Address, EndpointSettings, ExternalSettings, ExternalTarget, ForwardSettings, HttpSettings,
+    ListenerSettings, Mount, PluginSettings, Settings, StaticSettings, TopicLimits,
+    WebSocketSettings,
 };
 
 /// What the kernel takes as the path of a Unix socket: `sun_path` without its final NUL.
@@ -134,9 +136,14 @@ impl Settling<'_> {
             let path = format!("<websocket {}> <limits>", mount.prefix);
             let limits = self.limits(&raw.limits, Some(top), &path);
             // That there is one, and no other, was seen before.
-            let endpoint = match (&raw.forward, raw.plugin.values().next()) {
-                (Some(forward), _) => EndpointSettings::Forward(self.forward(forward, &mount)),
-                (_, Some(plugin)) => EndpointSettings::Plugin(self.plugin(plugin)),
+            let plugin = raw.plugin.values().next();
+            let endpoint = match (&raw.forward, &raw.external, plugin) {
+                (Some(forward), ..) => EndpointSettings::Forward(self.forward(forward, &mount)),
+                (_, Some(external), _) => match self.external(external, raw.prefix.tag(), &mount) {
+                    Some(external) => EndpointSettings::External(external),
+                    None => continue,
+                },
+                (.., Some(plugin)) => EndpointSettings::Plugin(self.plugin(plugin)),
                 _ => continue,
             };
             all.push(WebSocketSettings {
@@ -162,6 +169,44 @@ impl Settling<'_> {
             config: pairs.into_iter().map(|(_, key, value)| (key, value)).collect(),
             at: self.at(raw.name.tag()),
         }
+    }
+
+    fn external(
+        &mut self,
+        raw: &RawExternal,
+        header: Tag,
+        mount: &Mount,
+    ) -> Option<ExternalSettings> {
+        let directive = format!("<websocket {}> <external>", mount.prefix);
+        let target = match (&raw.program, &raw.socket) {
+            (Some(program), None) => {
+                let mut words = value(program).split_whitespace().map(str::to_owned);
+                let first = words.next().unwrap_or_default();
+                let program =
+                    if first.contains('/') { self.below_home(&first) } else { first.into() };
+                let more = raw.argument.iter().map(|argument| value(argument).clone());
+                ExternalTarget::Program { program, arguments: words.chain(more).collect() }
+            }
+            (None, Some(socket)) => ExternalTarget::Socket(self.below_home(value(socket))),
+            (Some(_), Some(socket)) => {
+                let message = "there is a program already; the host starts a program, or connects \
+                               to a socket, not both";
+                self.faults.of(self.places, socket.tag(), &format!("{directive} socket"), message);
+                return None;
+            }
+            (None, None) => {
+                let message = "there is neither a program nor a socket; write 'program \
+                               path/to/program', or 'socket path/to/socket' for one that listens";
+                self.faults.of(self.places, header, &directive, message);
+                return None;
+            }
+        };
+        Some(ExternalSettings {
+            target,
+            start_timeout: *value(&raw.start_timeout),
+            stop_timeout: *value(&raw.stop_timeout),
+            at: self.at(header),
+        })
     }
 
     fn forward(&mut self, raw: &RawForward, mount: &Mount) -> ForwardSettings {

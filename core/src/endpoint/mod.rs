@@ -3,6 +3,7 @@
 //! A binding knows connections by handle only. It answers through [`crate::shard::Shards`], never
 //! holds a connection, and none of what it calls there calls back into it.
 
+pub mod external;
 pub mod forward;
 pub mod plugin;
 
@@ -195,4 +196,17 @@ pub struct Closed<'a> {
     pub code: u16,
     /// The reason beside the code.
     pub reason: &'a str,
+}
+
+/// Headers that belong to the handshake and to HTTP, and so to the host.
+const RESERVED: [&str; 5] =
+    ["connection", "content-length", "date", "transfer-encoding", "upgrade"];
+
+/// True if an endpoint may set this header of a response.
+pub fn is_fit_for_response(name: &str, value: &[u8]) -> bool {
+    let reserved = RESERVED.iter().any(|known| name.eq_ignore_ascii_case(known))
+        || name.to_ascii_lowercase().starts_with("sec-websocket-");
+    // RFC 9110, 5.5: visible characters, blanks, tabs and obs-text.
+    let clean = value.iter().all(|byte| *byte == b'\t' || *byte >= b' ' && *byte != 0x7f);
+    clean && !reserved && switchboard_websocket::handshake::is_token(name)
 }

@@ -76,6 +76,7 @@ pub(crate) struct Mode(pub(crate) u32);
 pub(crate) fn check(kind: Kind, text: &str) -> Result<(), Wrong> {
     match kind {
         Kind::Path => filled(text, "a path", |c| c == '\0'),
+        Kind::Words => filled(text, "some text", |c| c == '\0'),
         Kind::Boolean => bool::parse(text).map(drop),
         Kind::Whole(least, most) => within(text, least, most),
         Kind::ByteSizeOrZero => ByteSize::parse(text).map(drop),

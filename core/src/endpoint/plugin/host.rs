@@ -18,6 +18,7 @@ use super::buffer::BufferRef;
 use super::size;
 use super::topics::TOPICS;
 use crate::conf::PluginSettings;
+use crate::endpoint::is_fit_for_response;
 use crate::library::Library;
 use crate::shard::{Accept, Answer, ConnId, Mail, Marks, Payload, Reject, Sent, Shards};
 
@@ -361,10 +362,6 @@ pub(super) unsafe fn utf8<'a>(bytes: sb_bytes) -> Result<&'a str, sb_status> {
     simdutf8::basic::from_utf8(unsafe { bytes.as_slice() }).map_err(|_| abi::SB_E_INVALID)
 }
 
-/// Headers that belong to the handshake and to HTTP, and so to the host.
-const RESERVED: [&str; 5] =
-    ["connection", "content-length", "date", "transfer-encoding", "upgrade"];
-
 /// # Safety
 /// The plugin ensures that `pairs` points to `count` pairs that are valid for the call.
 unsafe fn headers(
@@ -384,10 +381,7 @@ unsafe fn headers(
         let name = unsafe { utf8(pair.name) }?.to_ascii_lowercase();
         // SAFETY: by the contract above.
         let value = unsafe { pair.value.as_slice() };
-        let reserved = RESERVED.contains(&name.as_str()) || name.starts_with("sec-websocket-");
-        // RFC 9110, 5.5: visible characters, blanks, tabs and obs-text.
-        let clean = value.iter().all(|byte| *byte == b'\t' || *byte >= b' ' && *byte != 0x7f);
-        if reserved || !clean || !handshake::is_token(&name) {
+        if !is_fit_for_response(&name, value) {
             return Err(abi::SB_E_INVALID);
         }
         Ok((name, value.to_vec()))

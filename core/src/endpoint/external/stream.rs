@@ -1,0 +1,179 @@
+//! One connection on a link.
+
+use std::collections::VecDeque;
+
+use switchboard_protocol::{
+    Assembly, Close, Data, FRAGMENT_BYTES, Grant, HEADER_BYTES, StreamState, Why, Window,
+};
+
+use crate::endpoint::Session;
+use crate::shard::ConnId;
+
+/// What the host keeps of it.
+pub(super) struct Stream {
+    pub(super) conn: ConnId,
+    pub(super) state: StreamState,
+    /// What may be sent to the program.
+    pub(super) window: Window,
+    /// What the program may send.
+    pub(super) grant: Grant,
+    /// The message that the program is sending.
+    pub(super) incoming: Assembly,
+    /// Messages and bytes that the client's queue has taken, and for which no credit was given back
+    /// because more waits there than the soft mark.
+    pub(super) withheld: (usize, u32),
+    /// What waits for credit.
+    queue: VecDeque<Waiting>,
+    /// The CLOSE that follows the queue.
+    end: Option<End>,
+    /// The connection waits until the program can take more.
+    pub(super) full: bool,
+    /// Messages that were handed to the program.
+    pub(super) delivered: u64,
+}
+
+struct Waiting {
+    number: u64,
+    text: bool,
+    payload: Vec<u8>,
+    /// Bytes that have gone. A message that has begun goes on without credit of its stream.
+    gone: usize,
+    begun: bool,
+}
+
+struct End {
+    code: u16,
+    why: Why,
+    reason: String,
+}
+
+/// What of a link's state sending needs.
+pub(super) struct Outlet<'l> {
+    pub(super) out: &'l mut Vec<u8>,
+    pub(super) window: &'l mut Window,
+    /// Bytes that may wait in `out`.
+    pub(super) out_bytes_max: usize,
+}
+
+impl Outlet<'_> {
+    fn is_open(&self) -> bool {
+        self.window.is_open() && self.out.len() < self.out_bytes_max
+    }
+
+    fn put(&mut self, data: &Data<'_>) {
+        let before = self.out.len();
+        data.encode(self.out);
+        self.window.spend(self.out.len() - before, 0);
+        debug_assert!(self.out.len() - before >= HEADER_BYTES);
+    }
+}
+
+impl Stream {
+    pub(super) fn new(conn: ConnId, window: Window, grant: Grant) -> Self {
+        Self {
+            conn,
+            state: StreamState::Opening,
+            window,
+            grant,
+            incoming: Assembly::default(),
+            withheld: (0, 0),
+            queue: VecDeque::new(),
+            end: None,
+            full: false,
+            delivered: 0,
+        }
+    }
+
+    /// Sends a message, or the part of it for which there is credit; true if no further one should
+    /// come.
+    pub(super) fn send(
+        &mut self,
+        number: u64,
+        text: bool,
+        payload: &[u8],
+        stream: u32,
+        outlet: &mut Outlet<'_>,
+    ) -> bool {
+        self.delivered = number;
+        let at_once = self.queue.is_empty() && self.window.is_open() && outlet.is_open();
+        if at_once && payload.len() <= FRAGMENT_BYTES {
+            self.window.spend(payload.len(), 1);
+            let seq = low_half(number);
+            outlet.put(&Data { stream, seq, text, more: false, replay: false, payload });
+        } else {
+            let payload = payload.to_vec();
+            self.queue.push_back(Waiting { number, text, payload, gone: 0, begun: false });
+            self.pump(stream, outlet);
+        }
+        self.full = !self.queue.is_empty() || !self.window.is_open() || !outlet.is_open();
+        self.full
+    }
+
+    /// Sends what credit allows; true if the link, not the stream, is what holds it up.
+    pub(super) fn pump(&mut self, stream: u32, outlet: &mut Outlet<'_>) -> bool {
+        while let Some(first) = self.queue.front_mut() {
+            if !first.begun && !self.window.is_open() {
+                return false;
+            }
+            if !outlet.is_open() {
+                return true;
+            }
+            let rest = &first.payload[first.gone..];
+            let (part, after) = rest.split_at(rest.len().min(FRAGMENT_BYTES));
+            let seq = if first.begun { 0 } else { low_half(first.number) };
+            let more = !after.is_empty();
+            let data = Data { stream, seq, text: first.text, more, replay: false, payload: part };
+            self.window.spend(part.len(), u32::from(!first.begun));
+            outlet.put(&data);
+            first.begun = true;
+            first.gone += part.len();
+            if !more {
+                self.queue.pop_front();
+            }
+        }
+        if let Some(end) = self.end.take() {
+            end.encode(stream, outlet.out);
+        }
+        false
+    }
+
+    /// Sends CLOSE behind all that waits.
+    pub(super) fn close(
+        &mut self,
+        code: u16,
+        why: Why,
+        reason: &str,
+        stream: u32,
+        outlet: &mut Outlet<'_>,
+    ) {
+        self.end = Some(End { code, why, reason: reason.to_owned() });
+        self.pump(stream, outlet);
+    }
+
+    /// True if the program can take another message.
+    pub(super) fn is_ready(&self) -> bool {
+        self.queue.is_empty() && self.window.is_open()
+    }
+}
+
+impl End {
+    fn encode(&self, stream: u32, out: &mut Vec<u8>) {
+        Close { stream, code: self.code, why: self.why, reason: &self.reason }.encode(out);
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn low_half(number: u64) -> u32 {
+    number as u32
+}
+
+/// The endpoint's word for a connection: number of the link, number of the stream.
+pub(super) fn session(link: u32, stream: u32) -> Session {
+    Session((link as usize) << 32 | stream as usize)
+}
+
+/// The parts of a session.
+#[allow(clippy::cast_possible_truncation)]
+pub(super) fn parts(session: Session) -> (u32, u32) {
+    ((session.0 >> 32) as u32, session.0 as u32)
+}
