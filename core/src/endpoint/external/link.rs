@@ -288,22 +288,24 @@ impl Link {
     fn flush(&self) -> io::Result<()> {
         self.flushing.store(false, Ordering::Release);
         let mut state = self.lock();
-        let mut written = 0;
-        while written < state.inner.out.len() {
-            match self.transport.write(&state.inner.out[written..])? {
-                0 => break,
-                count => written += count,
+        let inner = &mut state.inner;
+        loop {
+            let mut written = 0;
+            while written < inner.out.len() {
+                match self.transport.write(&inner.out[written..])? {
+                    0 => break,
+                    count => written += count,
+                }
+            }
+            inner.out.drain(..written);
+            // Room for streams that waited; what they add is written too.
+            self.unblock(inner);
+            if written == 0 || inner.out.is_empty() {
+                break;
             }
         }
-        state.inner.out.drain(..written);
-        if state.inner.out.capacity() > 4 * OUT_BYTES_MAX && state.inner.out.len() < OUT_BYTES_MAX {
-            state.inner.out.shrink_to(OUT_BYTES_MAX);
-        }
-        if written > 0 {
-            self.unblock(&mut state.inner);
-            if !state.inner.out.is_empty() && state.inner.out.len() < OUT_BYTES_MAX {
-                drop(state);
-            }
+        if inner.out.len() < OUT_BYTES_MAX {
+            inner.out.shrink_to(OUT_BYTES_MAX);
         }
         Ok(())
     }
