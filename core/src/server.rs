@@ -178,9 +178,16 @@ fn raise_file_limit(settings: &Settings) {
     }
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let promised = settings.limits.connections_max as u64;
-    if files < promised {
+    let forwards =
+        |section: &WebSocketSettings| matches!(section.endpoint, EndpointSettings::Forward(_));
+    // A client of a forward needs two.
+    let (each, why) = match settings.websockets.iter().any(forwards) {
+        true => (2, " and a <forward> needs two for each"),
+        false => (1, ""),
+    };
+    if files < promised * each {
         tracing::warn!(
-            "max-connections is {promised}, but the limit of open files (ulimit -n) is {files}"
+            "max-connections is {promised}{why}, but the limit of open files (ulimit -n) is {files}"
         );
     }
 }

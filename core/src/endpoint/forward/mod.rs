@@ -1,8 +1,8 @@
 //! An endpoint in another server: each client gets a WebSocket of its own to it, and what either
 //! says passes through in order.
 //!
-//! `asking` makes the request of the client's, [`client`](crate::client) dials, `links` knows what
-//! became of each client, and `upstream` is the connection: a source on the shard of its client.
+//! `asking` makes the request of the client's, [`client`] dials, `links` knows what became of each
+//! client, and `upstream` is the connection: a source on the shard of its client.
 
 mod asking;
 mod links;
