@@ -66,6 +66,31 @@ fn plugin(websocket: &WebSocketSettings) -> &PluginSettings {
 }
 
 #[test]
+fn a_forward_has_its_url_and_its_defaults() {
+    let forward = |keys: &str| {
+        let text = format!("<websocket /app>\n<forward>\n{keys}\n</forward>\n</websocket>\n");
+        let settings = good(&format!("{LISTENER}{text}"));
+        match &settings.websockets[0].endpoint {
+            EndpointSettings::Forward(forward) => (forward.clone(), settings.instance_home),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (plain, _) = forward("url ws://Behind:9000/app?x");
+    assert_eq!(plain.url.to_string(), "ws://behind:9000/app?x");
+    assert!(plain.append_path);
+    assert_eq!(plain.connect_timeout, Duration::from_secs(5));
+    assert_eq!(plain.forward_headers, ["User-Agent"]);
+    let keys = "url ws+unix:run/app.sock:/x\nappend-path off\nconnect-timeout 1m\n\
+                forward-header Cookie\nforward-header Authorization";
+    let (full, home) = forward(keys);
+    let socket = home.join("run/app.sock");
+    assert_eq!(full.url.to_string(), format!("ws+unix:{}:/x", socket.display()));
+    assert!(!full.append_path);
+    assert_eq!(full.connect_timeout, Duration::from_secs(60));
+    assert_eq!(full.forward_headers, ["Cookie", "Authorization"]);
+}
+
+#[test]
 fn the_shortest_conf_has_all_the_defaults() {
     let settings = good(LISTENER);
     assert_eq!(settings.client_home, settings.instance_home.join("var"));

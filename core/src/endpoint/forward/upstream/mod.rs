@@ -3,11 +3,8 @@
 //! It lives on its client's shard, so what passes through stays on one thread. Neither side is read
 //! faster than the other one reads: the server is left alone while the client's queue says
 //! "pressure", the client while more than `soft-backlog` waits for the server.
-//!
-//! The end. A Close of either side passes through behind its messages, and the other side's answer
-//! comes back the same way. A client that has left, or was closed by the host, is a 1001 to the
-//! server. A server that has left or broken a rule is a 1014 to the client, one that sent too much a
-//! 1009. RFC 6455, sections 7.1 and 7.4.1.
+
+mod ending;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -15,15 +12,12 @@ use std::os::fd::RawFd;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use switchboard_websocket::{
-    CloseCode, Decoder, Event, ProtocolError, Role, write_close, write_message, write_ping,
-    write_pong,
-};
+use switchboard_websocket::{Decoder, Event, Role, write_message, write_ping, write_pong};
 use tokio::time::sleep;
 
 use super::Section;
 use crate::client::{Dialled, mask};
-use crate::endpoint::{Closed, Farewell, Message, Verdict, Why};
+use crate::endpoint::{Message, Verdict};
 use crate::shard::{self, ConnId, Control, Mail, Payload, Sent};
 use crate::stream::{Outbox, Ready, Received, Source, SourceId, Transport};
 
@@ -170,41 +164,6 @@ impl Upstream {
         self.schedule();
     }
 
-    /// The client's end, behind all of its messages.
-    pub(super) fn client_closed(&self, end: &Closed<'_>) -> Farewell {
-        let mut state = self.state.borrow_mut();
-        if state.transport.is_none() || state.heard || state.deaf {
-            state.client = Client::Gone;
-            return Farewell::Now;
-        }
-        let passed_on = end.why == Why::Client && end.code != 1006;
-        match (passed_on, CloseCode::new(end.code)) {
-            (true, None) => self.say(&mut state, None),
-            (true, Some(code)) => self.say(&mut state, Some((code, end.reason))),
-            (false, _) => self.say(&mut state, Some((CloseCode::GOING_AWAY, end.reason))),
-        }
-        // Nobody reads any more what the server still says.
-        state.deaf = end.code == 1006 || end.why == Why::Slow;
-        state.paused &= !state.deaf;
-        self.schedule_in(&mut state);
-        if state.deaf {
-            state.client = Client::Gone;
-            return Farewell::Now;
-        }
-        state.client = Client::Leaving;
-        Farewell::Later
-    }
-
-    /// Puts our Close behind what waits, once, and begins the time of the end.
-    fn say(&self, state: &mut State, close: Option<(CloseCode, &str)>) {
-        if !std::mem::replace(&mut state.said, true) {
-            state.outbox.push_with(|out| write_close(out, close, Some(mask())));
-        }
-        if !std::mem::replace(&mut state.timed, true) {
-            tokio::task::spawn_local(cut_late(Weak::clone(&self.own)));
-        }
-    }
-
     fn schedule(&self) {
         self.schedule_in(&mut self.state.borrow_mut());
     }
@@ -325,63 +284,6 @@ impl Upstream {
         state.paused |= sent == Sent::Pressure;
     }
 
-    fn broke_a_rule(&self, state: &mut State, error: ProtocolError) {
-        self.log(format_args!("it broke a rule: {error}"));
-        let code = match error {
-            ProtocolError::MessageTooBig { .. } | ProtocolError::FrameTooBig { .. } => {
-                CloseCode::TOO_BIG
-            }
-            _ => CloseCode::BAD_GATEWAY,
-        };
-        self.end_client(state, code, "the server behind broke a rule");
-        self.say(state, Some((error.close_code(), "")));
-        self.schedule_in(state);
-        state.deaf = true;
-    }
-
-    /// The server has ended the stream, or it broke.
-    fn lost(&self, state: &mut State) {
-        if !state.heard && !state.deaf && state.client == Client::Open {
-            self.log(format_args!("it ended the connection without a Close"));
-        }
-        if !state.heard {
-            self.end_client(state, CloseCode::BAD_GATEWAY, "the server behind is gone");
-        }
-        self.over(state);
-    }
-
-    /// The client's end if it is there, our farewell if it waits for one.
-    fn end_client(&self, state: &mut State, code: CloseCode, reason: &str) {
-        match std::mem::replace(&mut state.client, Client::Gone) {
-            Client::Open => {
-                let Section { number, shards, .. } = &*self.section;
-                // It may have ended meanwhile.
-                let _ = shards.close(self.conn, *number, code, reason.to_owned());
-            }
-            Client::Leaving => self.post(Mail::Farewell(self.conn)),
-            Client::Gone => {}
-        }
-    }
-
-    /// Lets the socket go.
-    fn over(&self, state: &mut State) {
-        if let (Some(id), Some(shard)) = (self.id.take(), shard::current()) {
-            shard.unwatch(id);
-        }
-        state.transport = None;
-        state.outbox = Outbox::default();
-        state.input = Vec::new();
-    }
-
-    /// Ends it without further ado.
-    fn cut(&self, reason: &str) {
-        let mut state = self.state.borrow_mut();
-        if state.transport.is_some() {
-            self.end_client(&mut state, CloseCode::BAD_GATEWAY, reason);
-            self.over(&mut state);
-        }
-    }
-
     fn log(&self, what: std::fmt::Arguments<'_>) {
         let (prefix, url) = (&self.section.settings.mount.prefix, &self.section.forward.url);
         tracing::warn!("{} of {prefix}: the server {url} behind it: {what}", self.conn);
@@ -434,17 +336,6 @@ impl State {
     /// Whether what the client says can still be said to the server.
     fn takes(&self) -> bool {
         self.transport.is_some() && !self.said && !self.broken
-    }
-}
-
-/// Ends a connection whose end takes too long.
-async fn cut_late(upstream: Weak<Upstream>) {
-    let Some(limits) = upstream.upgrade().map(|up| up.section.settings.limits.close_timeout) else {
-        return;
-    };
-    sleep(limits).await;
-    if let Some(upstream) = upstream.upgrade() {
-        upstream.cut("");
     }
 }
 
