@@ -52,7 +52,10 @@ class endpoint_base : public handler {
 
  private:
   friend int serve(endpoint_base &, const std::string &, const options &);
-  void on_ready(host_handle) final { ready(); }
+  void on_ready(host_handle host) final {
+    loop_->agreed(std::move(host));
+    ready();
+  }
   void on_drain(const drain_info &info) final { drain(info); }
 
   std::unique_ptr<run_loop> loop_;

@@ -59,7 +59,6 @@ class incoming {
 
   const std::shared_ptr<link> &outgoing() const { return link_; }
   int fd() const { return fd_; }
-  bool is_agreed() const { return agreed_; }
   bool is_over() const { return over_; }
   // The host broke the protocol, or the endpoint could not begin.
   bool has_failed() const { return failed_; }

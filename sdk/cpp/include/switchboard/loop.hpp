@@ -60,10 +60,14 @@ class run_loop {
     waker_->wake();
   }
 
-  // The newest link that is agreed.
+  // The link that was agreed last.
   host_handle host() {
     const std::lock_guard<std::mutex> lock(mutex_);
     return host_;
+  }
+  void agreed(host_handle host) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    host_ = std::move(host);
   }
 
   // ---- before it runs, or in it
@@ -85,11 +89,13 @@ class run_loop {
       run_posted();
       run_timers();
       for (const auto &one : links_) one->write();
-      note_host();
       well = drop_ended() && well;
       if (!stopped_ && (listener_ >= 0 || !links_.empty())) wait();
     }
     for (const auto &one : links_) one->write();
+    links_.clear();
+    if (listener_ >= 0) ::close(std::exchange(listener_, -1));
+    stopped_ = false;
     return well;
   }
 
@@ -144,17 +150,6 @@ class run_loop {
     }
   }
 
-  void note_host() {
-    for (auto one = links_.rbegin(); one != links_.rend(); ++one) {
-      if (!(*one)->is_agreed() || (*one)->is_over()) continue;
-      if (host_link_ == (*one)->outgoing().get()) return;
-      const std::lock_guard<std::mutex> lock(mutex_);
-      host_ = host_handle((*one)->outgoing());
-      host_link_ = (*one)->outgoing().get();
-      return;
-    }
-  }
-
   bool drop_ended() {
     bool well = true;
     for (auto one = links_.begin(); one != links_.end();) {
@@ -183,10 +178,7 @@ class run_loop {
       return;
     if (polled_[0].revents) waker_->clear();
     for (std::size_t i = 0; i < polled_.size() - first; i++)
-      if (polled_[first + i].revents & (POLLIN | POLLHUP | POLLERR)) {
-        links_[i]->read();
-        note_host();
-      }
+      if (polled_[first + i].revents & (POLLIN | POLLHUP | POLLERR)) links_[i]->read();
     if (first == 2 && polled_[1].revents) accept_link();
   }
 
@@ -211,7 +203,6 @@ class run_loop {
   handler *calls_ = nullptr;
   options how_;
   std::atomic<bool> stopped_{false};
-  const void *host_link_ = nullptr;
 
   std::mutex mutex_;
   host_handle host_;
