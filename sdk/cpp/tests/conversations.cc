@@ -761,6 +761,40 @@ TEST(a_session_belongs_to_its_connection) {
   host.hears(text(1, "2"));
 }
 
+class last_words : public sb::endpoint_of<count> {
+ public:
+  notes told;
+
+ private:
+  void message(sb::connection c, count &session, const sb::message &) override {
+    for (session.messages = 0; session.messages < 2; session.messages++) c.send_text("x");
+  }
+  void writable(sb::connection, count &session) override {
+    told.add("writable " + std::to_string(session.messages));
+  }
+  void closed(sb::connection c, count &, const sb::close_info &) override {
+    CHECK(c.send_text("y") == sb::status::pressure);
+    told.add("closed");
+  }
+};
+
+TEST(a_session_has_ended_with_closed_though_last_words_wait) {
+  last_words endpoint;
+  started host(endpoint);
+  host.agrees("stream_bytes=9 stream_messages=1 link_bytes=4294967295");
+  host.opens(1);
+  host.says(message(1, 1, "x"));
+  host.hears(text(1, "x"));
+  host.writes(meaning::bytes_of("CREDIT stream=1 messages=1") +
+              meaning::bytes_of("CLOSE stream=1 code=1000 why=1"));
+  host.hears(text(1, "x"));
+  endpoint.told.expect("closed");
+  host.says("CREDIT stream=1 messages=1");
+  host.hears(text(1, "y"));
+  host.hears("CLOSED stream=1");
+  CHECK(endpoint.told.empty());
+}
+
 TEST(an_endpoint_that_listens_serves_several_links) {
   ::unsetenv("SWBD_FD");
   const std::string path = "/tmp/switchboard-cpp-" + std::to_string(::getpid());

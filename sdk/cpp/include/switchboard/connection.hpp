@@ -14,7 +14,7 @@ namespace switchboard {
 
 struct publish_options;
 
-// The host, at the other end of one link. One made from nothing writes its log to stderr.
+// The host, at the other end of one link. Without a link that lives, its log goes to stderr.
 class host_handle {
  public:
   host_handle() = default;
@@ -34,7 +34,7 @@ class host_handle {
 
   // A line in the host's log, cut at 8 KiB. When too many wait, further ones are dropped and counted.
   void log(log_level level, std::string_view text) const {
-    if (link_) return link_->log(level, text);
+    if (*this) return link_->log(level, text);
     std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
   }
 

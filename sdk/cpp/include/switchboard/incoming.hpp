@@ -78,9 +78,12 @@ class incoming {
   // Tells of room, and writes.
   void write() {
     for (const std::uint32_t id : link_->take_writable())
-      if (const auto s = link_->at(id))
+      if (const auto s = link_->at(id); s && !s->told_end)
         guard(id, "writable", [&] { calls_.on_writable(at(id), s->session.get()); });
-    if (!over_ && !link_->flush(fd_)) end();
+    if (over_ || link_->flush(fd_)) return;
+    // The host is gone; what it has written before, perhaps a sentence, is still taken.
+    for (int reads = 0; reads < 16 && !over_; reads++) read();
+    end();
   }
 
  private:
@@ -338,6 +341,7 @@ class incoming {
     if (info.code == 1006 || info.why == why::slow || info.why == why::migrated) link_->discard(id);
     s->told_end = true;
     guard(id, "closed", [&] { calls_.on_closed(at(id), s->session.get(), info); }, false);
+    s->session.reset();
     link_->finish(id);
   }
 
@@ -424,6 +428,7 @@ class incoming {
     info.reason = reason;
     info.code_of_reset = code;
     guard(id, "closed", [&] { calls_.on_closed(at(id), s.session.get(), info); }, false);
+    s.session.reset();
   }
 
   // The host broke the protocol: it is told, and the link ends when all is written.
