@@ -107,7 +107,10 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
         tracing::info!("ready: {count} endpoints on {threads} shards {}", urls.join(" "));
         tokio::select! {
             name = signals.next() => tracing::info!("{name}: stopping"),
-            end = ends.recv() => return Err(ServeError::Shard(end.unwrap_or_default())),
+            end = ends.recv() => {
+                let how = end.and_then(Result::err);
+                return Err(ServeError::Shard(how.unwrap_or_else(|| "nobody stopped it".to_owned())));
+            }
         }
         acceptor.stop();
         // Nobody listens if no socket is with HTTP.
@@ -290,13 +293,13 @@ fn start_shard(
     shards: &Arc<Shards>,
     front: &Arc<Front>,
     settings: &Settings,
-    ended: mpsc::UnboundedSender<String>,
+    ended: mpsc::UnboundedSender<Result<(), String>>,
 ) -> std::io::Result<JoinHandle<()>> {
     let (shards, front) = (Arc::clone(shards), Arc::clone(front));
     let (limits, topics) = (settings.limits.clone(), settings.topics.clone());
     std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
         // Told also if the thread panics.
-        let mut end = Ended { ended, how: format!("shard {index} panicked") };
+        let mut end = Ended { ended, how: Err(format!("shard {index} panicked")) };
         let run = || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -306,28 +309,28 @@ fn start_shard(
                 shard.run(poll, on_arrival(front)).await
             })
         };
-        end.how = match run() {
-            Ok(()) => format!("shard {index} has stopped"),
-            Err(error) => format!("shard {index}: {error}"),
-        };
+        end.how = run().map_err(|error| format!("shard {index}: {error}"));
     })
 }
 
 struct Ended {
-    ended: mpsc::UnboundedSender<String>,
-    how: String,
+    ended: mpsc::UnboundedSender<Result<(), String>>,
+    how: Result<(), String>,
 }
 
 impl Drop for Ended {
     fn drop(&mut self) {
         // Nobody waits any more when the stop took too long.
-        let _ = self.ended.send(std::mem::take(&mut self.how));
+        let _ = self.ended.send(std::mem::replace(&mut self.how, Ok(())));
     }
 }
 
-async fn all_ended(ends: &mut mpsc::UnboundedReceiver<String>) {
+async fn all_ended(ends: &mut mpsc::UnboundedReceiver<Result<(), String>>) {
     while let Some(how) = ends.recv().await {
-        tracing::debug!("{how}");
+        match how {
+            Ok(()) => {}
+            Err(how) => tracing::error!("{how}"),
+        }
     }
 }
 

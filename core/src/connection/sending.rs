@@ -119,7 +119,7 @@ impl Shard {
         if payload.len() < DIRECT_BYTES_MIN {
             write_message(&mut cork.frames, kind, payload, None);
             if cork.frames.len() > CORK_BYTES_MAX {
-                self.spill(row, &mut cork.frames, &[]);
+                self.spill(conn, row, &mut cork.frames, &[]);
             }
             return;
         }
@@ -127,7 +127,7 @@ impl Shard {
         let opcode = OpCode::from(kind);
         let len = encode_header(&mut header, true, false, opcode, payload.len(), None);
         cork.frames.extend_from_slice(&header[..len]);
-        self.spill(row, &mut cork.frames, payload);
+        self.spill(conn, row, &mut cork.frames, payload);
     }
 
     /// Puts a control frame behind what was gathered.
@@ -157,7 +157,7 @@ impl Shard {
             return;
         }
         match self.rows.borrow_mut().get(conn) {
-            Some(row) => self.spill(row, &mut cork.frames, &[]),
+            Some(row) => self.spill(conn, row, &mut cork.frames, &[]),
             None => cork.frames.clear(),
         }
         if cork.frames.capacity() > 4 * CORK_BYTES_MAX {
@@ -167,7 +167,7 @@ impl Shard {
 
     /// Writes `frames` and `payload`; what does not leave waits in the row. A connection that turns
     /// out to be broken is noticed when it is read.
-    fn spill(&self, row: &mut Row, frames: &mut Vec<u8>, payload: &[u8]) {
+    fn spill(&self, conn: ConnId, row: &mut Row, frames: &mut Vec<u8>, payload: &[u8]) {
         let written = match &row.transport {
             Some(transport) if row.waiting.is_none() => write_both(transport, frames, payload),
             _ => 0,
@@ -178,6 +178,7 @@ impl Shard {
             let outbox = row.outbox(self.now());
             outbox.push(&frames[from_frames..]);
             outbox.push(&payload[from_payload..]);
+            self.face.gates.at(conn.slot()).set_backlog(row.backlog());
         }
         frames.clear();
     }
