@@ -209,6 +209,7 @@ fn start_endpoints(
     libraries: &Libraries,
     shards: &Arc<Shards>,
 ) -> Result<Vec<Arc<Endpoint>>, ServeError> {
+    let stop_timeout = settings.stop_timeout;
     let start_plugin = |section: &WebSocketSettings, plugin: &PluginSettings| {
         let library = load(libraries, settings, plugin)?;
         let number = endpoint::next_number();
@@ -225,7 +226,7 @@ fn start_endpoints(
         EndpointSettings::Plugin(plugin) => start_plugin(section, plugin),
         EndpointSettings::External(external) => {
             let number = endpoint::next_number();
-            let instance = ExternalEndpoint::start(number, section, external, shards);
+            let instance = ExternalEndpoint::start(number, section, external, stop_timeout, shards);
             let instance = instance.map_err(|source| {
                 let (at, name) = (external.at.clone(), section.mount.prefix.clone());
                 ServeError::Start { at, name, source }
@@ -337,6 +338,10 @@ async fn all_ended(ends: &mut mpsc::UnboundedReceiver<Result<(), String>>) {
 /// Ends the instances, beside the signals: a plugin may take its time.
 async fn stop_endpoints(endpoints: Vec<Arc<Endpoint>>, signals: &mut Signals, settings: &Settings) {
     let stopping = tokio::task::spawn_blocking(move || {
+        // Programs end beside each other.
+        for endpoint in &endpoints {
+            endpoint.binding.begin_stop();
+        }
         for endpoint in endpoints {
             endpoint.binding.stop();
         }

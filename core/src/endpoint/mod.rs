@@ -85,6 +85,9 @@ pub trait Binding: Send + Sync {
         let _ = (conn, session);
     }
 
+    /// [`stop`](Self::stop) follows soon: time to begin what takes long. Does not block.
+    fn begin_stop(&self) {}
+
     /// Ends the instance. No call follows, none is running.
     fn stop(&self);
 }

@@ -77,6 +77,8 @@ pub(super) struct Inner {
 const OUT_BYTES_MAX: usize = 1 << 20;
 /// Reads in one turn of the shard.
 const READS: usize = 8;
+/// Turns of reading after a program's end.
+const READS_AT_THE_END: usize = 16;
 
 impl Inner {
     /// A stream, and where its frames go.
@@ -344,13 +346,28 @@ impl Link {
         Ok(true)
     }
 
-    /// The link has ended: its clients are told, and so is the supervisor.
+    /// The program has ended, or takes nothing more: what it has written is taken still, then the
+    /// link has ended, even if another process holds its other end. On the link's shard only.
+    pub(super) fn ended(&self, why: &str) {
+        let mut buffer = vec![0; 64 << 10];
+        // What a socket holds is less; one that is written for ever ends here too.
+        for _ in 0..READS_AT_THE_END {
+            if !matches!(self.read(&mut buffer), Ok(true)) {
+                break;
+            }
+        }
+        self.lost(why);
+    }
+
+    /// The link has ended: its clients are told, and so are the program and the supervisor.
     pub(super) fn lost(&self, why: &str) {
         let id = self.source.swap(0, Ordering::AcqRel);
         if let (Some(local), true) = (shard::current(), id != 0) {
             local.unwatch(SourceId(id));
         }
         self.give_up();
+        // The supervisor keeps the link until the program has ended.
+        self.transport.finish();
         // The supervisor has gone when the host stops.
         let _ = self.events.send(Event::Lost(self.number, why.to_owned()));
     }
@@ -388,7 +405,7 @@ impl Source for LinkSource {
         let written = link.flush().map_err(|error| format!("the link is broken: {error}"));
         let over = link.lock().phase == LinkState::Over;
         match outcome.and(written) {
-            Err(why) => link.lost(&why),
+            Err(why) => link.ended(&why),
             Ok(()) if over => link.lost("it was told to go away"),
             Ok(()) => {}
         }

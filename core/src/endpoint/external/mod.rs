@@ -11,6 +11,7 @@ mod stream;
 mod topics;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use switchboard_protocol as protocol;
 use switchboard_websocket::Kind;
@@ -39,6 +40,8 @@ struct About {
     marks: Marks,
     message_bytes_max: usize,
     settings: ExternalSettings,
+    /// How long the host takes to stop.
+    stop_timeout: Duration,
     shards: Arc<Shards>,
     /// The shard on which its links live.
     shard: usize,
@@ -54,6 +57,7 @@ impl About {
 
 impl ExternalEndpoint {
     /// Starts the program, or begins to connect to its socket; neither is waited for.
+    /// `stop_timeout` is that of the host: what the program gets at the end is less.
     ///
     /// # Errors
     /// No thread can be started.
@@ -61,6 +65,7 @@ impl ExternalEndpoint {
         number: u32,
         section: &WebSocketSettings,
         external: &ExternalSettings,
+        stop_timeout: Duration,
         shards: &Arc<Shards>,
     ) -> Result<Self, Failed> {
         let limits = &section.limits;
@@ -70,6 +75,7 @@ impl ExternalEndpoint {
             marks: Marks { soft: limits.backlog_bytes_soft, hard: limits.backlog_bytes_max },
             message_bytes_max: limits.message_bytes_max,
             settings: external.clone(),
+            stop_timeout,
             shards: Arc::clone(shards),
             shard: number as usize % shards.count(),
             current: Mutex::new(None),
@@ -136,6 +142,10 @@ impl Binding for ExternalEndpoint {
         if let Some((link, stream)) = self.link(session) {
             link.reset(stream, protocol::ErrorCode::TIMEOUT, "no CLOSED in time");
         }
+    }
+
+    fn begin_stop(&self) {
+        self.supervisor.begin_stop();
     }
 
     fn stop(&self) {

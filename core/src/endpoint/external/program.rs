@@ -60,10 +60,15 @@ impl Supervisor {
         Ok(Self { events, thread: Mutex::new(Some(thread)) })
     }
 
+    /// Has the program end.
+    pub(super) fn begin_stop(&self) {
+        // The thread ends only by this.
+        let _ = self.events.send(Event::Stop);
+    }
+
     /// Ends the program, and waits until it has ended.
     pub(super) fn stop(&self) {
-        // The thread ends only here.
-        let _ = self.events.send(Event::Stop);
+        self.begin_stop();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that looks after a program panicked");
@@ -97,7 +102,6 @@ enum End {
 impl Keeper {
     fn run(mut self) {
         loop {
-            let begun = Instant::now();
             let end = match self.begin() {
                 Ok(run) => self.look_after(&run),
                 Err(error) => {
@@ -107,9 +111,6 @@ impl Keeper {
             };
             if let End::Stop = end {
                 return;
-            }
-            if begun.elapsed() >= WELL {
-                self.backoff = BACKOFF_MIN;
             }
             if self.rest() {
                 return;
@@ -248,13 +249,9 @@ impl Keeper {
                 }
                 Ok(Event::Exited(number, status)) if number == run.number => {
                     self.clear(run);
-                    signal(run.child, Signal::KILL);
-                    tracing::error!(
-                        "{}: the program has ended: {}",
-                        self.about.prefix,
-                        how(status)
-                    );
-                    return self.lose(run, ready_since);
+                    self.exited(run, status);
+                    self.lose(run, ready_since);
+                    return End::Again;
                 }
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     self.stop(run);
@@ -269,9 +266,8 @@ impl Keeper {
         };
         tracing::error!("{}: {why}", self.about.prefix);
         self.clear(run);
-        let end = self.lose(run, ready_since);
-        self.end(run);
-        end
+        self.lose(run, ready_since);
+        self.end(run, self.about.settings.stop_timeout)
     }
 
     /// No new client goes to this run.
@@ -283,42 +279,62 @@ impl Keeper {
     }
 
     /// Its clients are told, on the link's shard, behind all that it had sent.
-    fn lose(&mut self, run: &Run, ready_since: Option<Instant>) -> End {
+    fn lose(&mut self, run: &Run, ready_since: Option<Instant>) {
         let link = Arc::clone(&run.link);
         let shard = self.about.shard;
-        self.about.shards.run(shard, Box::new(move || link.lost("the program has ended")));
+        self.about.shards.run(shard, Box::new(move || link.ended("the program has ended")));
         if ready_since.is_some_and(|since| since.elapsed() >= WELL) {
             self.backoff = BACKOFF_MIN;
         }
-        End::Again
     }
 
-    /// The host stops.
+    /// What the program has started ends with it.
+    fn exited(&self, run: &Run, status: ExitStatus) {
+        signal(run.child, Signal::KILL);
+        let (prefix, how) = (&self.about.prefix, how(status));
+        // An orderly close is an event, not an error.
+        if status.success() {
+            tracing::info!("{prefix}: the program has ended: {how}");
+        } else {
+            tracing::error!("{prefix}: the program has ended: {how}");
+        }
+    }
+
+    /// The host stops. The program gets a part of the time that the host itself has.
     fn stop(&self, run: &Run) {
         run.link.say_goodbye();
         self.clear(run);
-        self.end(run);
+        self.end(run, self.about.settings.stop_timeout.min(self.about.stop_timeout / 4));
     }
 
     /// Waits for the program's own end, then helps.
-    fn end(&self, run: &Run) {
-        let Some(pid) = run.child else { return };
-        for signal in [None, Some(Signal::TERM), Some(Signal::KILL)] {
-            if let Some(signal) = signal {
-                tracing::warn!("{}: the program still runs: {signal:?}", self.about.prefix);
+    fn end(&self, run: &Run, mut limit: Duration) -> End {
+        let mut end = End::Again;
+        let Some(pid) = run.child else { return end };
+        for help in [None, Some((Signal::TERM, "SIGTERM")), Some((Signal::KILL, "SIGKILL"))] {
+            if let Some((signal, name)) = help {
+                tracing::warn!("{}: the program still runs: {name}", self.about.prefix);
                 self::signal(Some(pid), signal);
             }
-            let until = Instant::now() + self.about.settings.stop_timeout;
-            while let Some(left) = until.checked_duration_since(Instant::now()) {
-                match self.inbox.recv_timeout(left) {
-                    Ok(Event::Exited(number, _)) if number == run.number => {
-                        return self::signal(Some(pid), Signal::KILL);
+            let mut until = Instant::now() + limit;
+            loop {
+                match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                    Ok(Event::Exited(number, status)) if number == run.number => {
+                        self.exited(run, status);
+                        return end;
+                    }
+                    Ok(Event::Stop) => {
+                        // The host has less patience than the endpoint.
+                        end = End::Stop;
+                        limit = limit.min(self.about.stop_timeout / 4);
+                        until = until.min(Instant::now() + limit);
                     }
                     Ok(_) => {}
                     Err(_) => break,
                 }
             }
         }
+        end
     }
 }
 
