@@ -7,6 +7,8 @@
 
 pub mod server;
 
+pub mod connect;
+
 pub mod listener;
 
 pub mod front;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use switchboard::conf::{self, LogLevel, Settings};
-use switchboard::{library, log, server};
+use switchboard::{connect, library, log, server};
 
 /// A host for WebSocket applications.
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Serve(Conf),
     /// Checks the conf and says what is wrong with it
     Check(Conf),
+    /// A WebSocket client: a terminal to type into, or a filter for lines
+    Connect(connect::Options),
     /// Loads a plugin and says what it is; the host runs this in a child
     #[command(hide = true, name = "plugin-probe")]
     PluginProbe {
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         None => serve(&arguments.conf),
         Some(Command::Serve(conf)) => serve(&conf),
         Some(Command::Check(conf)) => check(&conf),
+        Some(Command::Connect(options)) => connect::run(&options),
         Some(Command::PluginProbe { file }) => library::probe_main(&file),
     }
 }

@@ -9,6 +9,7 @@ mod client;
 mod handshake;
 mod host;
 mod plugins;
+mod server;
 mod ws;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub(crate) use client::{Client, Got, Response};
 pub(crate) use handshake::{ACCEPT, Handshake, KEY};
 pub(crate) use host::{Home, Host};
+pub(crate) use server::Server;
 pub(crate) use ws::{Event, Ws, frame};
 
 /// How long something may take that should be there soon. Only a test that fails waits so long.

@@ -1,0 +1,60 @@
+//! `switchboard connect`: a WebSocket client for people and for pipes.
+//! It shares nothing with the host but the codec, and works against any server.
+
+mod dial;
+mod error;
+mod hex;
+mod input;
+mod options;
+mod session;
+mod show;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+pub use options::Options;
+
+use error::Error;
+use session::Session;
+use show::Show;
+
+/// Connects, and returns when the connection is over: see `--help` for the status.
+pub fn run(options: &Options) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("switchboard: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let status = runtime.block_on(connect(options));
+    // A name that is still being resolved, or a line that is still being read, is not waited for.
+    runtime.shutdown_background();
+    status.into()
+}
+
+/// Returns the exit status.
+async fn connect(options: &Options) -> u8 {
+    let mut show = Show::new(options.json, None);
+    let ended = talk(options, &mut show).await;
+    let Err(error) = ended else { return 0 };
+    show.error(&error);
+    error.exit_status()
+}
+
+async fn talk(options: &Options, show: &mut Show) -> Result<(), Error> {
+    let dialled = dial::dial(options).await?;
+    show.open(&options.url.to_string(), &dialled)?;
+    let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    // A terminal that cannot be edited on, such as a printer, still gives lines.
+    let terminal = if is_terminal { input::terminal().ok() } else { None };
+    let input = match terminal {
+        Some((input, terminal)) => {
+            *show = Show::new(options.json, Some(terminal));
+            input
+        }
+        None => input::pipe(),
+    };
+    Session::new(options, show).run(dialled, input).await
+}
