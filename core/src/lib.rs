@@ -9,6 +9,8 @@ pub mod server;
 
 pub mod connect;
 
+pub mod bench;
+
 pub mod listener;
 
 pub mod front;

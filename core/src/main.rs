@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use switchboard::conf::{self, LogLevel, Settings};
-use switchboard::{connect, library, log, server};
+use switchboard::{bench, connect, library, log, server};
 
 /// A host for WebSocket applications.
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Check(Conf),
     /// A WebSocket client: a terminal to type into, or a filter for lines
     Connect(connect::Options),
+    /// A load generator: many clients at once, which check every byte that comes back
+    Bench(bench::Options),
     /// Loads a plugin and says what it is; the host runs this in a child
     #[command(hide = true, name = "plugin-probe")]
     PluginProbe {
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Some(Command::Serve(conf)) => serve(&conf),
         Some(Command::Check(conf)) => check(&conf),
         Some(Command::Connect(options)) => connect::run(&options),
+        Some(Command::Bench(options)) => bench::bench(&options),
         Some(Command::PluginProbe { file }) => library::probe_main(&file),
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
 mod answers;
+mod bench;
 mod connect;
 mod external;
 mod faults;

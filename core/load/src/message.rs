@@ -1,0 +1,150 @@
+//! A message of a sender and a number: its size, kind and bytes follow from the two and the seed.
+//! So nobody needs to remember what was sent.
+
+use switchboard_websocket::Kind;
+
+use crate::plan::{Kinds, Mode, Plan};
+use crate::random::Random;
+
+/// Who sent a message, and as which of his.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Number {
+    pub(crate) sender: u32,
+    pub(crate) seq: u64,
+}
+
+/// Sender, number, and a check of both, in letters that stand in a text and in JSON as they are.
+pub(crate) const NUMBER_BYTES: usize = SENDER + SEQ + CHECK;
+
+/// Letters, of six bits each.
+const SENDER: usize = 4;
+const SEQ: usize = 6;
+const CHECK: usize = 6;
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Makes messages, and recognises them.
+#[derive(Debug, Clone)]
+pub(crate) struct Maker {
+    seed: u64,
+    bytes: (usize, usize),
+    kinds: Kinds,
+}
+
+impl Maker {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let min = plan.bytes.0.max(NUMBER_BYTES);
+        // A chat is text.
+        let kinds = if plan.mode == Mode::Chat { Kinds::Text } else { plan.kinds };
+        Self { seed: plan.seed, bytes: (min, plan.bytes.1.max(min)), kinds }
+    }
+
+    /// Writes the payload into `out`, in place of what is there.
+    pub(crate) fn make(&self, number: Number, out: &mut Vec<u8>) -> Kind {
+        let mut random = Random::of(&[self.seed, u64::from(number.sender), number.seq]);
+        let check = random.next();
+        let kind = match self.kinds {
+            Kinds::Text => Kind::Text,
+            Kinds::Binary => Kind::Binary,
+            Kinds::Both if random.next() & 1 == 0 => Kind::Text,
+            Kinds::Both => Kind::Binary,
+        };
+        let len = self.len(&mut random);
+        out.clear();
+        push_letters(out, u64::from(number.sender), SENDER);
+        push_letters(out, number.seq, SEQ);
+        push_letters(out, check, CHECK);
+        while out.len() < len {
+            out.extend_from_slice(&random.next().to_le_bytes());
+        }
+        out.truncate(len);
+        if kind == Kind::Text {
+            for byte in &mut out[NUMBER_BYTES..] {
+                *byte = LETTERS[usize::from(*byte & 63)];
+            }
+        }
+        kind
+    }
+
+    /// Evenly spread over the orders of magnitude.
+    fn len(&self, random: &mut Random) -> usize {
+        let (min, max) = self.bytes;
+        let share = random.below(1 << 20) as f64 / f64::from((1 << 20) - 1);
+        let len = min as f64 * (max as f64 / min as f64).powf(share);
+        (len.round() as usize).clamp(min, max)
+    }
+
+    /// The number of a message, if it has one of this run. What follows the number may be wrong.
+    pub(crate) fn number(&self, payload: &[u8]) -> Option<Number> {
+        let letters = payload.get(..NUMBER_BYTES)?;
+        let sender = value(&letters[..SENDER])? as u32;
+        let seq = value(&letters[SENDER..SENDER + SEQ])?;
+        let check = Random::of(&[self.seed, u64::from(sender), seq]).next() & mask(CHECK);
+        (value(&letters[SENDER + SEQ..])? == check).then_some(Number { sender, seq })
+    }
+}
+
+fn mask(letters: usize) -> u64 {
+    (1 << (6 * letters)) - 1
+}
+
+fn push_letters(out: &mut Vec<u8>, value: u64, count: usize) {
+    out.extend((0..count).rev().map(|at| LETTERS[(value >> (6 * at) & 63) as usize]));
+}
+
+fn value(letters: &[u8]) -> Option<u64> {
+    letters.iter().try_fold(0, |value, letter| {
+        let digit = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        Some(value << 6 | u64::from(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn maker(bytes: (usize, usize), kinds: Kinds) -> Maker {
+        Maker { seed: 7, bytes, kinds }
+    }
+
+    #[test]
+    fn a_message_tells_its_number_and_is_made_the_same_again() {
+        let maker = maker((16, 5000), Kinds::Both);
+        let (mut payload, mut again) = (Vec::new(), Vec::new());
+        for (sender, seq) in [(0, 0), (1, 2), (70_000, 1), (0xff_ffff, 0xf_ffff_ffff)] {
+            let number = Number { sender, seq };
+            let kind = maker.make(number, &mut payload);
+            assert_eq!(maker.number(&payload), Some(number));
+            assert_eq!(maker.make(number, &mut again), kind);
+            assert_eq!(payload, again);
+            assert!(kind == Kind::Binary || payload.iter().all(u8::is_ascii_graphic));
+            for at in 0..NUMBER_BYTES {
+                let mut wrong = payload.clone();
+                wrong[at] ^= 1;
+                assert_eq!(maker.number(&wrong), None, "{at}");
+            }
+            assert_eq!(maker.number(&payload[..15]), None);
+        }
+    }
+
+    #[test]
+    fn sizes_keep_their_bounds_and_reach_them_nearly() {
+        let maker = maker((16, 65_536), Kinds::Binary);
+        let mut payload = Vec::new();
+        let sizes = (0..2000).map(|seq| {
+            maker.make(Number { sender: 3, seq }, &mut payload);
+            payload.len()
+        });
+        let mut sizes: Vec<usize> = sizes.collect();
+        sizes.sort_unstable();
+        assert!(sizes[0] >= 16 && sizes[0] < 20, "{}", sizes[0]);
+        assert!(sizes[1999] <= 65_536 && sizes[1999] > 60_000, "{}", sizes[1999]);
+        assert!((700..1500).contains(&sizes[1000]), "{}", sizes[1000]);
+    }
+}
