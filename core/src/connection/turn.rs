@@ -7,7 +7,7 @@ use mio::{Events, Poll, Token};
 use super::reading::Until;
 use super::sources::source_of;
 use super::{Job, OnArrival, Shard};
-use crate::shard::ConnId;
+use crate::shard::{ConnId, Mail};
 use crate::stream::{NEVER, Ready, readiness};
 
 /// Token of the mailbox's waker; no connection has it, because an epoch is never 0.
@@ -57,6 +57,10 @@ impl Shard {
             }
             self.turn(&events, &mut buffer, &on_arrival);
             if self.is_over() {
+                // The others may have waited only for this one.
+                for index in (0..self.shards.count()).filter(|index| *index != self.index) {
+                    self.shards.face(index).mailbox.post(Mail::Stop);
+                }
                 return Ok(());
             }
         }
@@ -114,9 +118,13 @@ impl Shard {
         self.rows.borrow_mut().get(conn).is_some_and(|row| row.backlog() > 0)
     }
 
+    /// True if nothing is left to do on any shard: what ends on another one may need a link or a
+    /// topic that lives here.
     fn is_over(&self) -> bool {
-        let sockets = self.face.load.load(std::sync::atomic::Ordering::Acquire);
-        self.stopping.get() && sockets == 0 && self.rows.borrow().is_empty() && self.is_idle()
+        let done = self.stopping.get() && self.rows.borrow().is_empty() && self.is_idle();
+        // The shard that ends last sees what all others have subtracted.
+        std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+        done && self.shards.load() == 0
     }
 
     /// The token of a row: its handle without the shard's index.
