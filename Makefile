@@ -4,6 +4,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 HOST    := target/debug/switchboard
 PLUGINS := echo chat
+FEED    := examples/feed-cpp/feed
 CONF    ?= zope.conf.example
 
 .DEFAULT_GOAL := help
@@ -12,7 +13,7 @@ CONF    ?= zope.conf.example
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-6s %s\n' "$$name" "$$what"; done
 
-run: tools ## build the host and its plugins, and serve zope.conf.example
+run: tools $(FEED) ## build the host, its plugins and the live feed, and serve zope.conf.example
 	@echo "building the host and the plugins $(PLUGINS)"
 	@cargo build --package switchboard $(PLUGINS:%=--package switchboard-plugin-%)
 	@mkdir -p -m 755 var var/plugins
@@ -22,8 +23,14 @@ run: tools ## build the host and its plugins, and serve zope.conf.example
 	  mv -f var/plugins/.lib$$plugin.so.new var/plugins/lib$$plugin.so && \
 	  echo "plugin: var/plugins/lib$$plugin.so" || exit 1; \
 	done
+	@echo "program: $(FEED), which the host starts; kill -9 of it is harmless: the host starts it again"
 	@echo "serving $(CONF); Ctrl-C ends it"
 	@exec $(HOST) serve -c $(CONF)
+
+# A program that runs keeps its file: the new one is renamed over it.
+$(FEED): $(FEED).cpp $(wildcard sdk/cpp/include/switchboard/*) | tools
+	@echo "building the program $@"
+	@c++ -std=c++17 -O2 -pthread -I sdk/cpp/include -o $@.new $< && mv -f $@.new $@
 
 test: ## install what the tests need, and run every check and test
 	@command -v python3 >/dev/null || $(call install,python3)
@@ -44,11 +51,11 @@ doc: tools ## the Rust documentation, in target/doc
 
 clean: ## remove everything that was built or installed into the checkout
 	cargo clean
-	rm -rf var/plugins core/tests/browser/node_modules core/tests/clients/node_modules
+	rm -rf $(FEED) var/plugins core/tests/browser/node_modules core/tests/clients/node_modules
 
 tools:
 	@command -v cargo >/dev/null || { echo "Rust is missing: install it as https://rustup.rs says, then run make again"; exit 1; }
-	@command -v cc >/dev/null || $(call install,build-essential)
+	@{ command -v cc && command -v c++; } >/dev/null || $(call install,build-essential)
 
 # As root, or by sudo.
 install = { \

@@ -915,7 +915,7 @@ fn the_example_runs_from_its_directory() {
     let settings = Instance::new(&files).load(&[], &[]).expect("a good example");
     assert_eq!(settings.listeners[0].address, Address::Tcp(([127, 0, 0, 1], 8080).into()));
     let names: Vec<_> = settings.websockets.iter().map(|w| w.mount.prefix.as_str()).collect();
-    assert_eq!(names, ["/chat", "/echo"]);
+    assert_eq!(names, ["/chat", "/echo", "/feed"]);
     assert_eq!(settings.https[0].mount.prefix, "/");
     assert_eq!(settings.plugin_path, [settings.instance_home.join("var/plugins")]);
 }
