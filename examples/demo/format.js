@@ -1,9 +1,11 @@
 // Times, sizes and bytes as people read them.
 
 const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
+const seconds = new Intl.DateTimeFormat([], { timeStyle: "medium" });
 const day = new Intl.DateTimeFormat([], { weekday: "long", day: "numeric", month: "long" });
 const whole = new Intl.DateTimeFormat([], { dateStyle: "full", timeStyle: "medium" });
 
+export const wholeClock = (time) => seconds.format(time);
 export const dayOf = (time) => day.format(time);
 
 /** A `<time>` element: hours and minutes, and everything as its title. */
@@ -23,10 +25,12 @@ export function preciseTime(time) {
 }
 
 export function size(bytes) {
-  if (bytes < 1024) return `${bytes} B`;
-  const [n, unit] = bytes < 1 << 20 ? [bytes / 1024, "KB"] : [bytes / (1 << 20), "MB"];
-  return `${Number.isInteger(n) ? n : n.toFixed(1)} ${unit}`;
+  const power = Math.min(3, Math.max(0, Math.floor(Math.log2(bytes || 1) / 10)));
+  const n = bytes / 1024 ** power;
+  return `${Number.isInteger(n) ? n : n.toFixed(power ? 1 : 0)} ${["B", "KB", "MB", "GB"][power]}`;
 }
+
+export const percent = (share) => `${Math.round(share * 100)} %`;
 
 export const milliseconds = (ms) => (ms < 9.95 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`);
 

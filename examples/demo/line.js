@@ -82,7 +82,7 @@ export function why(code, reason) {
   const meaning = {
     1000: "normal end",
     1001: "the host is going away",
-    1006: "the host cannot be reached",
+    1006: "the host cannot be reached, or refuses",
     1007: "invalid data",
     1008: "policy",
     1009: "message too big",

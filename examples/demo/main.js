@@ -2,12 +2,14 @@
 
 import { Chat } from "./chat.js";
 import { Echo } from "./echo.js";
+import { Feed } from "./feed.js";
 
 const panel = (id) => document.getElementById(id);
 const lamp = (id) => document.querySelector(`.lamps a[href="#${id}"]`);
 
 new Chat(panel("chat"), lamp("chat")).start();
 new Echo(panel("echo"), lamp("echo")).start();
+new Feed(panel("feed"), lamp("feed")).start();
 
 // The part of the address after # names the room, so the lamps scroll without touching it.
 for (const link of document.querySelectorAll(".lamps a")) {

@@ -1,6 +1,7 @@
 // The demo page in Debian's Chromium, on the real host. Screenshots go to target/screenshots.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -13,6 +14,15 @@ const desktop = { viewport: { width: 1280, height: 900 }, colorScheme: "light" }
 const phone = { viewport: { width: 390, height: 844 }, colorScheme: "light" };
 const dark = { viewport: { width: 1280, height: 900 }, colorScheme: "dark" };
 
+const feed = join(root, "target/feed-cpp");
+const feedConf = `
+<websocket /feed>
+  <external>
+    program ${feed}
+  </external>
+</websocket>
+`;
+
 let host;
 let browser;
 // What the pages asked for and complained of, from all tabs of all tests.
@@ -21,7 +31,9 @@ const complaints = [];
 
 before(async () => {
   mkdirSync(screenshots, { recursive: true });
-  host = await Host.start();
+  const options = ["-std=c++17", "-O1", "-pthread", "-I", join(root, "sdk/cpp/include")];
+  execFileSync("c++", [...options, "-o", feed, join(root, "examples/feed-cpp/feed.cpp")]);
+  host = await Host.start(0, feedConf);
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     // Chromium's own sandbox needs a user other than root; the rest keeps it from calling home.
@@ -95,7 +107,7 @@ async function twoInRoom(room) {
 async function restart() {
   const { port } = host;
   assert.equal(await host.stop(), 0, host.log);
-  return async () => (host = await Host.start(port));
+  return async () => (host = await Host.start(port, feedConf));
 }
 
 // ---- the page
@@ -169,7 +181,7 @@ test("the echo comes back, text and binary, with its size and round trip", withi
   await page.getByLabel("Data to send").fill("abc"); // not whole bytes
   await page.keyboard.press("Enter");
   await page.getByText("Hex has two digits a byte").waitFor();
-  await page.locator(".lamps a").last().click();
+  await page.locator(".lamps a[href='#echo']").click();
   await page.screenshot({ path: join(screenshots, "phone-echo.png") });
 
   await page.getByLabel("Code").fill("4001");
@@ -230,6 +242,127 @@ test("a lost connection is tried at once when asked, and when the network is bac
   await page.evaluate(() => window.dispatchEvent(new Event("online")));
   await inState(page, "echo", "open");
   await context.close();
+});
+
+// ---- the live feed
+
+/** All that the panel's line says from now on; what is said for a moment only is not missed. */
+async function listen(page) {
+  await page.evaluate(() => {
+    const line = document.querySelector("#feed .line-text");
+    window.lineSaid = [];
+    new MutationObserver(() => window.lineSaid.push(line.textContent)).observe(line, { childList: true });
+  });
+  return (text) => page.waitForFunction((text) => window.lineSaid.some((said) => said.includes(text)), text);
+}
+
+/** Waits until each canvas has a line in a colour of its own, and as many pixels as the screen has for it. */
+async function drawn(page) {
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll("#feed canvas")].every((canvas) => {
+      if (Math.abs(canvas.width - canvas.clientWidth * devicePixelRatio) > devicePixelRatio) return false;
+      const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
+      const context = copy.getContext("2d", { willReadFrequently: true });
+      context.drawImage(canvas, 0, 0);
+      const { data } = context.getImageData(0, 0, copy.width, copy.height);
+      const style = getComputedStyle(canvas);
+      const colors = ["--trace", "--trace-2"].map((name) => style.getPropertyValue(name).match(/\w\w/g) ?? []);
+      const wanted = colors.map((color) => color.map((hex) => parseInt(hex, 16)));
+      const like = (i) => wanted.some((rgb) => rgb.length && rgb.every((part, n) => Math.abs(part - data[i + n]) < 24));
+      let pixels = 0;
+      for (let i = 0; i < data.length; i += 4) pixels += data[i + 3] > 100 && like(i);
+      return pixels > 20;
+    }),
+  );
+}
+
+const sampled = (page) => page.locator("#feed .sampled").getAttribute("datetime");
+const sampledAfter = (page, time) =>
+  page.waitForFunction((time) => document.querySelector("#feed .sampled").dateTime > time, time);
+const show = (page, panel) => page.locator(`.lamps a[href="#${panel}"]`).click();
+
+/** Waits for another program than the one before. */
+async function program(before) {
+  for (;;) {
+    const [pid] = host.programs();
+    if (pid && pid !== before) return pid;
+    await new Promise((later) => setTimeout(later, 20));
+  }
+}
+
+test("the feed of the C++ program is drawn, and each tab has its own pace", within, async () => {
+  const context = await browser.newContext({ ...phone, viewport: { width: 360, height: 740 }, deviceScaleFactor: 3 });
+  const [page, sent, received] = [await context.newPage(), [], []];
+  page.on("websocket", (socket) => {
+    if (!socket.url().endsWith("/feed")) return;
+    socket.on("framesent", ({ payload }) => sent.push(payload));
+    socket.on("framereceived", ({ payload }) => received.push({ asked: sent.length, time: JSON.parse(payload).time }));
+  });
+  await page.goto(`http://${host.address}/`);
+  await show(page, "feed");
+  await drawn(page);
+  await sampledAfter(page, await sampled(page));
+  await page.locator("#feed .cpu b", { hasText: /^\d+ %$/ }).waitFor();
+  await page.locator("#feed .cpu small", { hasText: /^load [\d.]+, [\d.]+, [\d.]+$/ }).waitFor();
+  await page.locator("#feed .memory small", { hasText: /^[\d.]+ [MG]B of [\d.]+ [MG]B$/ }).waitFor();
+  await page.locator("#feed .net .in", { hasText: /B\/s$/ }).waitFor();
+  const before = await page.locator("#feed .cpu canvas").evaluate((canvas) => canvas.toDataURL());
+  await page.waitForFunction((before) => document.querySelector("#feed .cpu canvas").toDataURL() !== before, before);
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  await page.screenshot({ path: join(screenshots, "feed-narrow.png") });
+
+  assert.deepEqual(sent, []);
+  await page.getByRole("radio", { name: "1 s" }).check();
+  for (let i = 0; i < 4; i++) await sampledAfter(page, await sampled(page));
+  assert.deepEqual(sent, ['{"every":1000}']);
+  const [earlier, later] = received.filter(({ asked }) => asked === 1).slice(-2);
+  assert.ok(later.time - earlier.time > 700, `${later.time - earlier.time} ms`);
+  await context.close();
+});
+
+test("a killed program is missed by its panel only, and comes back by itself", within, async () => {
+  const tabs = [];
+  for (const [options, name] of [[desktop, "ann"], [phone, "bob"], [dark, "carla"]]) {
+    const context = await browser.newContext(options);
+    await context.clock.install();
+    const page = await tab(context);
+    await enter(page, name, "killing");
+    await show(page, "feed");
+    await drawn(page);
+    const dialled = [];
+    page.on("websocket", (socket) => dialled.push(new URL(socket.url()).pathname));
+    tabs.push({ page, name, dialled, said: await listen(page) });
+  }
+  for (const { page, name } of tabs) await page.screenshot({ path: join(screenshots, `feed-${name}.png`) });
+  const [{ page: ann }, { page: bob }] = tabs;
+  await ann.getByRole("radio", { name: "1 s" }).check();
+
+  // No wait of a page ends now, so that it can be looked at.
+  for (const { page } of tabs) await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 1_000);
+  const killed = await program();
+  process.kill(killed, "SIGKILL");
+  for (const { page, name, said } of tabs) {
+    await said("Connection lost: 1012, the program has ended");
+    await inState(page, "feed", "lost");
+    await inState(page, "chat", "open");
+    await inState(page, "echo", "open");
+    await page.screenshot({ path: join(screenshots, `feed-lost-${name}.png`) });
+  }
+  await say(ann, "does the chat go on?");
+  await heard(bob, "does the chat go on?");
+  assert.notEqual(await program(killed), killed);
+
+  for (const { page, name, dialled } of tabs) {
+    const last = await sampled(page);
+    await page.clock.resume();
+    await inState(page, "feed", "open");
+    await sampledAfter(page, last);
+    assert.deepEqual(new Set(dialled), new Set(["/feed"]), name); // chat and echo were never lost
+    assert.equal(await page.locator(".note.bad").count(), 0);
+  }
+  await show(ann, "feed");
+  await ann.screenshot({ path: join(screenshots, "feed-back-ann.png") });
+  for (const { page } of tabs) await page.context().close();
 });
 
 test("it works by keyboard alone, and fits a narrow phone", within, async () => {

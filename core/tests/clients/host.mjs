@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 export const root = resolve(fileURLToPath(import.meta.url), "../../../..");
 const program = process.env.SWITCHBOARD ?? join(root, "target/debug/switchboard");
 
-const conf = (home, port) => `
+const conf = (home, port, more) => `
 instancehome ${home}
 plugin-path ${root}/target/debug
 <listener main>
@@ -32,6 +32,7 @@ plugin-path ${root}/target/debug
 <websocket /echo>
   <plugin echo />
 </websocket>
+${more}
 `;
 
 /** One running host, in a directory of its own that ends with it. */
@@ -40,10 +41,10 @@ export class Host {
   #home = mkdtempSync(join(tmpdir(), "switchboard-"));
   #process;
 
-  /** Resolves when the host is ready. Port 0 is any free one; a restart asks for the same again. */
-  static async start(port = 0) {
+  /** Resolves when the host is ready. Port 0 is any free one; a restart asks for the same again. `more` is conf. */
+  static async start(port = 0, more = "") {
     const host = new Host();
-    await host.#start(port);
+    await host.#start(port, more);
     return host;
   }
 
@@ -53,6 +54,19 @@ export class Host {
 
   url(path = "/") {
     return `ws://${this.address}${path}`;
+  }
+
+  /** The process ids of the programs that it runs now. */
+  programs() {
+    const parent = (pid) => {
+      try {
+        return Number(readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) . /s, "").split(" ")[0]);
+      } catch {
+        return 0; // it ended meanwhile
+      }
+    };
+    const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
+    return all.filter((pid) => parent(pid) === this.#process.pid);
   }
 
   /** Asks it to end, and resolves with its exit status. */
@@ -65,9 +79,9 @@ export class Host {
     return this.#process.exitCode;
   }
 
-  async #start(port) {
+  async #start(port, more) {
     const file = join(this.#home, "zope.conf");
-    writeFileSync(file, conf(this.#home, port));
+    writeFileSync(file, conf(this.#home, port, more));
     this.#process = spawn(program, ["serve", "-c", file], { stdio: ["ignore", "inherit", "pipe"] });
     await new Promise((ready, failed) => {
       const give = (why) => failed(new Error(`the host did not become ready: ${why}\n${this.log}`));
