@@ -1,8 +1,10 @@
 //! Servers that do not become one: the client learns why, and the log names the culprit.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 use super::{forward, server, ws};
 use crate::support::{Client, Host, Response, echo_conf};
@@ -39,7 +41,16 @@ fn answers(answer: &'static str) -> impl FnOnce(TcpListener) + Send {
 
 #[test]
 fn a_server_that_is_not_there_is_502() {
-    check(502, "Connection refused", "", drop);
+    // Bound and not listening: nobody else gets the port while the test runs.
+    let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    bound.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let port = bound.local_addr().unwrap().as_socket().unwrap().port();
+    let host = forward(&format!("ws://127.0.0.1:{port}/"), "", "");
+    let response = Client::connect(&host.addr("main")).upgrade("/app", &[]);
+    assert_eq!(response.status, 502, "{}", response.text());
+    assert!(response.text().contains("Connection refused"), "{}", response.text());
+    host.wait_for_log("Connection refused");
+    assert!(host.log().contains("the server ws://127.0.0.1:"), "the culprit is named");
 }
 
 #[test]
