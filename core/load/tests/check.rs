@@ -67,20 +67,7 @@ struct Connection {
 
 impl Connection {
     fn serve(mut self) -> std::io::Result<()> {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            self.socket.read_exact(&mut byte)?;
-            head.extend(byte);
-        }
-        let head = String::from_utf8(head).unwrap();
-        let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
-        let answer = format!(
-            "HTTP/1.1 101 Ok\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {}\r\n\r\n",
-            accept_key(key)
-        );
-        self.socket.write_all(answer.as_bytes())?;
+        shake_hands(&mut self.socket)?;
         let limits = Limits { message_bytes_max: 1 << 20, frame_bytes_max: 1 << 20 };
         let (mut decoder, mut seen, mut held) = (Decoder::new(Role::Server), 0, None);
         let mut buffer = vec![0; 64 << 10];
@@ -150,8 +137,105 @@ impl Connection {
     }
 }
 
+fn shake_hands(socket: &mut TcpStream) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+    let answer = format!(
+        "HTTP/1.1 101 Ok\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {}\r\n\r\n",
+        accept_key(key)
+    );
+    socket.write_all(answer.as_bytes())
+}
+
 fn counts(report: &Report) -> [u64; 5] {
     Finding::ALL.map(|finding| report.findings.count(finding))
+}
+
+/// Sends every message to all connections, and the 50th of each connection twice.
+struct Broadcast {
+    url: String,
+    sockets: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Broadcast {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let sockets = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&sockets);
+        std::thread::spawn(move || {
+            for socket in listener.incoming() {
+                let (socket, all) = (socket.unwrap(), Arc::clone(&all));
+                std::thread::spawn(move || drop(Self::serve(socket, &all)));
+            }
+        });
+        Self { url, sockets }
+    }
+
+    fn serve(mut socket: TcpStream, all: &Mutex<Vec<TcpStream>>) -> std::io::Result<()> {
+        shake_hands(&mut socket)?;
+        all.lock().unwrap().push(socket.try_clone()?);
+        let limits = Limits { message_bytes_max: 1 << 20, frame_bytes_max: 1 << 20 };
+        let (mut decoder, mut seen) = (Decoder::new(Role::Server), 0);
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = socket.read(&mut buffer)?;
+            if count == 0 {
+                return Ok(());
+            }
+            let mut at = 0;
+            while let Some(event) = decoder.next(&limits, &mut buffer[..count], &mut at).unwrap() {
+                let mut out = Vec::new();
+                match event {
+                    Event::Message { kind, payload } => {
+                        seen += 1;
+                        for _ in 0..1 + u32::from(seen == 50) {
+                            write_message(&mut out, kind, payload, None);
+                        }
+                        // Who has left gets nothing.
+                        all.lock().unwrap().retain_mut(|socket| socket.write_all(&out).is_ok());
+                    }
+                    Event::Close(_) => {
+                        write_close(&mut out, Some((CloseCode::NORMAL, "")), None);
+                        socket.write_all(&out)?;
+                    }
+                    Event::Ping(_) | Event::Pong(_) => {}
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn who_only_receives_checks_what_another_run_sends() {
+    let server = Broadcast::start();
+    let mut plan = Plan::new(Url::parse(&server.url).unwrap());
+    plan.mode = Mode::Receive;
+    plan.connections = 3;
+    // With the one that comes twice.
+    plan.goal = Goal::Messages(101);
+    let receivers = std::thread::spawn({
+        let plan = plan.clone();
+        move || run(&plan).unwrap()
+    });
+    while server.sockets.lock().unwrap().len() < 3 {
+        std::thread::yield_now();
+    }
+    plan.mode = Mode::Echo { depth: 4 };
+    plan.connections = 1;
+    plan.goal = Goal::Messages(100);
+    let sender = run(&plan).unwrap();
+    assert_eq!(counts(&sender), [0, 1, 0, 0, 0], "{sender}");
+    let receivers = receivers.join().unwrap();
+    assert_eq!(receivers.received, 303, "{receivers}");
+    assert_eq!(counts(&receivers), [0, 3, 0, 0, 0], "{receivers}");
 }
 
 /// What is found: lost, doubled, reordered, corrupt, mixed.
