@@ -336,7 +336,7 @@ fn a_client_that_only_sends_is_closed() {
 #[test]
 fn a_client_that_reads_a_little_and_then_nothing_is_closed() {
     // Reading pauses at the mark and goes on at half of it: the client stops between the two.
-    let limits = "soft-backlog 16MB\nmax-backlog 64MB\nslow-timeout 3s\nping-interval 0";
+    let limits = "soft-backlog 16MB\nmax-backlog 64MB\nslow-timeout 12s\nping-interval 0";
     let host = start_with(&format!("{limits}\nclose-timeout 1s"));
     let mut ws = Client::ws(&host.addr("main"), "/echo");
     let message = frame(0x82, &[1; 16 << 10]);
