@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::Sender;
@@ -32,6 +32,8 @@ pub(super) struct Link {
     source: AtomicU32,
     /// A flush is on its way.
     flushing: AtomicBool,
+    /// Reading stopped at the limit of a turn: there is more, and no event will tell.
+    unread: AtomicBool,
     pub(super) events: Sender<Event>,
 }
 
@@ -129,6 +131,7 @@ impl Link {
             state: Mutex::new(state),
             source: AtomicU32::new(0),
             flushing: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
             events,
         })
     }
@@ -395,8 +398,10 @@ impl Source for LinkSource {
     fn ready(&self, ready: Ready, buffer: &mut [u8]) {
         let link = &self.0;
         let mut outcome = Ok(());
-        if ready.read || ready == Ready::default() {
+        // Most calls that no event has made are for a flush, and find nothing to read.
+        if ready.read || link.unread.swap(false, Ordering::AcqRel) {
             outcome = link.read(buffer).map(|more| {
+                link.unread.store(more, Ordering::Release);
                 if more && let Some(local) = shard::current() {
                     local.schedule(SourceId(link.source.load(Ordering::Acquire)));
                 }
@@ -409,11 +414,5 @@ impl Source for LinkSource {
             Ok(()) if over => link.lost("it was told to go away"),
             Ok(()) => {}
         }
-    }
-}
-
-impl AsRawFd for Link {
-    fn as_raw_fd(&self) -> RawFd {
-        self.transport.raw_fd()
     }
 }
