@@ -19,7 +19,7 @@ use crate::front::{Files, Front, on_arrival};
 use crate::library::{Libraries, Library, LoadError, ProbeCommand, find};
 use crate::listener::{Acceptor, BindError, Listener};
 use crate::route::Table;
-use crate::shard::{Mail, SHARDS_MAX, Shards};
+use crate::shard::{Budget, Mail, SHARDS_MAX, Shards};
 
 /// Why the host did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -210,35 +210,36 @@ fn start_endpoints(
     shards: &Arc<Shards>,
 ) -> Result<Vec<Arc<Endpoint>>, ServeError> {
     let stop_timeout = settings.stop_timeout;
+    let memory = Arc::new(Budget::of_host(settings.limits.memory_bytes_max));
     let start_plugin = |section: &WebSocketSettings, plugin: &PluginSettings| {
         let library = load(libraries, settings, plugin)?;
-        let number = endpoint::next_number();
-        let instance = PluginEndpoint::start(&library, number, section, plugin, shards);
+        let owner = endpoint::new_owner(section, &memory);
+        let instance = PluginEndpoint::start(&library, &owner, section, plugin, shards);
         let instance = instance.map_err(|source| {
             let (at, name) = (plugin.at.clone(), plugin.name.clone());
             ServeError::Start { at, name, source }
         })?;
         let (prefix, id, version) = (&section.mount.prefix, &library.id, &library.version);
         tracing::info!("{prefix}: plugin {id} {version} ({})", library.file.display());
-        Ok(Arc::new(Endpoint::new(number, section.clone(), Box::new(instance))))
+        Ok(Arc::new(Endpoint::new(owner, section.clone(), Box::new(instance))))
     };
     let start = |section: &WebSocketSettings| match &section.endpoint {
         EndpointSettings::Plugin(plugin) => start_plugin(section, plugin),
         EndpointSettings::External(external) => {
-            let number = endpoint::next_number();
-            let instance = ExternalEndpoint::start(number, section, external, stop_timeout, shards);
+            let owner = endpoint::new_owner(section, &memory);
+            let instance = ExternalEndpoint::start(&owner, section, external, stop_timeout, shards);
             let instance = instance.map_err(|source| {
                 let (at, name) = (external.at.clone(), section.mount.prefix.clone());
                 ServeError::Start { at, name, source }
             })?;
-            Ok(Arc::new(Endpoint::new(number, section.clone(), Box::new(instance))))
+            Ok(Arc::new(Endpoint::new(owner, section.clone(), Box::new(instance))))
         }
         EndpointSettings::Forward(forward) => {
-            let number = endpoint::next_number();
+            let owner = endpoint::new_owner(section, &memory);
             let debug_mode = settings.debug_mode;
-            let instance = ForwardEndpoint::new(number, section, forward, debug_mode, shards);
+            let instance = ForwardEndpoint::new(&owner, section, forward, debug_mode, shards);
             tracing::info!("{}: forward to {}", section.mount.prefix, forward.url);
-            Ok(Arc::new(Endpoint::new(number, section.clone(), Box::new(instance))))
+            Ok(Arc::new(Endpoint::new(owner, section.clone(), Box::new(instance))))
         }
     };
     settings.websockets.iter().map(start).collect()

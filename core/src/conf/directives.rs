@@ -70,6 +70,10 @@ static LIMITS: SectionType = SectionType {
             .doc("Bytes waiting for a client above which the endpoint is asked to slow down."),
         Key::new("max-backlog", Kind::ByteSize, Default("4MB"))
             .doc("Bytes waiting for a client at which nothing more is taken for it."),
+        Key::new("max-memory", Kind::ByteSizeOrZero, Default("1GB")).doc(
+            "Bytes that all clients together may hold, waiting for them or in messages that they \
+                  have not finished; 0 is no limit.",
+        ),
         Key::new("slow-timeout", Kind::Time, Default("30s"))
             .doc("A client that stays above soft-backlog without progress for so long is closed."),
         Key::new("handshake-timeout", Kind::Time, Default("10s"))

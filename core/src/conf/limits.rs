@@ -18,6 +18,8 @@ impl Settling<'_> {
         let layers = Layers { raw, top };
         let message_bytes_max = layers.bytes(|raw| &raw.max_message_size).unwrap_or_default();
         let frame_bytes_max = layers.bytes(|raw| &raw.max_frame_size);
+        // An endpoint that sets none has all that the host has.
+        let own = |given: &Option<Given<ByteSize>>| given.as_ref().map(bytes).filter(|b| *b > 0);
         let limits = Limits {
             connections_max: layers.given(|raw| &raw.max_connections).map_or(0, number),
             message_bytes_max,
@@ -25,6 +27,7 @@ impl Settling<'_> {
             header_bytes_max: layers.bytes(|raw| &raw.max_header_size).unwrap_or_default(),
             backlog_bytes_soft: layers.bytes(|raw| &raw.soft_backlog).unwrap_or_default(),
             backlog_bytes_max: layers.bytes(|raw| &raw.max_backlog).unwrap_or_default(),
+            memory_bytes_max: own(&raw.max_memory),
             slow_timeout: layers.time(|raw| &raw.slow_timeout),
             handshake_timeout: layers.time(|raw| &raw.handshake_timeout),
             idle_timeout: unless_zero(layers.time(|raw| &raw.idle_timeout)),

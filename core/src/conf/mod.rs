@@ -92,6 +92,10 @@ pub struct Limits {
     pub backlog_bytes_soft: usize,
     /// `max-backlog`: bytes waiting for a client at which sends are refused. Default 4MB.
     pub backlog_bytes_max: usize,
+    /// `max-memory`: bytes that clients may hold, waiting for them or in messages that they have not
+    /// finished; of the host (top level, default 1GB), of one endpoint (inside it, default that
+    /// of the host). 0: no limit.
+    pub memory_bytes_max: Option<usize>,
     /// `slow-timeout`: no progress above the soft mark for so long closes with 1013. Default 30s.
     pub slow_timeout: Duration,
     /// `handshake-timeout`: from accept to a complete request, and from there to the endpoint's

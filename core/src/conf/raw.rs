@@ -52,6 +52,7 @@ pub(super) struct RawLimits {
     pub(super) max_header_size: Option<Given<ByteSize>>,
     pub(super) soft_backlog: Option<Given<ByteSize>>,
     pub(super) max_backlog: Option<Given<ByteSize>>,
+    pub(super) max_memory: Option<Given<ByteSize>>,
     pub(super) slow_timeout: Option<Given<Duration>>,
     pub(super) handshake_timeout: Option<Given<Duration>>,
     pub(super) idle_timeout: Option<Given<Duration>>,

@@ -129,7 +129,7 @@ impl Shard {
     fn leave_all(&self, conn: ConnId, topics: Vec<(u64, Arc<str>)>) {
         for (number, topic) in topics {
             self.subscribers.borrow_mut().remove(number, conn);
-            self.leave(conn, &topic);
+            self.shards.leave(conn, &topic);
         }
     }
 
@@ -172,6 +172,7 @@ impl Shard {
         self.face.gates.at(conn.slot()).shut(conn);
         let Some(mut row) = self.rows.borrow_mut().remove(conn) else { return };
         row.endpoint.connections.fetch_sub(1, Ordering::Relaxed);
+        row.endpoint.owner.budget.change(row.counted, 0);
         // One that was rejected late may be a member by then.
         if let Some(rare) = row.rare.take() {
             self.leave_all(conn, rare.topics);
@@ -186,6 +187,7 @@ impl Shard {
         match cause {
             Cause::Protocol(error) => tracing::info!("{name}: the client broke a rule: {error}"),
             Cause::Slow => tracing::info!("{name}: the client reads too slowly, closed with 1013"),
+            Cause::Unfinished => tracing::info!("{name}: memory is short, closed with 1013"),
             Cause::Unanswered => tracing::warn!("{name}: the endpoint did not answer in time"),
             Cause::Fault => tracing::error!("{name}: closed with 1011"),
             cause => tracing::debug!("{name}: ends: {cause:?}"),

@@ -105,7 +105,7 @@ impl Shard {
             endpoint.connections.fetch_sub(1, Ordering::Relaxed);
             return Err(Refused::Full("the shard".to_owned()));
         };
-        self.face.gates.at(conn.slot()).open(conn, endpoint.number, uid);
+        self.face.gates.at(conn.slot()).open(conn, endpoint.owner.number, uid);
         request.uid = uid;
         match endpoint.binding.open(conn, &request) {
             Ok(session) => {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use switchboard_websocket::write_message;
 
-use super::row::{Cause, Phase, Rare};
+use super::row::{Cause, Held, Phase, Rare};
 use super::sending::write_control;
 use super::{OnArrival, Shard};
 use crate::endpoint::Deliveries;
-use crate::shard::{ConnId, Joined, Mail, Published, TopicMail};
+use crate::shard::{ConnId, Joined, Mail, Published, Sent, TopicMail};
 
 impl Shard {
     /// Puts the sends of other threads behind what waits. Calls nobody back. What comes while it is
@@ -28,7 +28,6 @@ impl Shard {
             let Some(row) = row else { continue };
             row.last_data = self.now();
             self.put_message(send.conn, row, send.kind, &send.payload);
-            self.face.gates.at(send.conn.slot()).set_backlog(row.backlog());
         }
     }
 
@@ -80,7 +79,7 @@ impl Shard {
         let mut rows = self.rows.borrow_mut();
         let Some(row) = rows.get(conn).filter(|row| row.phase < Phase::Ending) else {
             drop(rows);
-            return self.leave(conn, topic);
+            return self.shards.leave(conn, topic);
         };
         let topics = &mut row.rare().topics;
         if !topics.iter().any(|(_, name)| name == topic) {
@@ -96,7 +95,7 @@ impl Shard {
         let Some(row) = row else {
             drop(rows);
             if joined.outcome.is_ok() {
-                self.leave(conn, &joined.name);
+                self.shards.leave(conn, &joined.name);
             }
             return;
         };
@@ -117,7 +116,7 @@ impl Shard {
                 && let Some(row) = self.rows.borrow_mut().get(conn)
                 && row.held(number).is_none()
             {
-                row.rare().held.push((number, Vec::new()));
+                row.rare().held.push(Held { topic: number, ..Held::default() });
             }
             self.subscribers.borrow_mut().add(number, conn);
         }
@@ -130,26 +129,22 @@ impl Shard {
         let known =
             |rare: &Rare| rare.topics.iter().find(|(_, name)| **name == *topic).map(|t| t.0);
         let Some(number) = row.rare.as_deref().and_then(known) else { return };
-        let frames = row.held(number).map(std::mem::take).unwrap_or_default();
-        row.rare().held.retain(|(held, _)| *held != number);
-        for frame in frames {
+        let held = row.held(number).map(std::mem::take).unwrap_or_default();
+        row.rare().held.retain(|held| held.topic != number && held.topic != 0);
+        for frame in held.frames {
             self.put_shared(conn, row, &frame);
         }
         row.tidy();
-    }
-
-    /// Tells the topic's home that `conn` is no member any more.
-    pub(super) fn leave(&self, conn: ConnId, topic: &Arc<str>) {
-        let mail = Mail::Topic(TopicMail::Unsubscribe { conn, topic: Arc::clone(topic) });
-        self.shards.home_of(topic).mailbox.post(mail);
+        self.settle(conn, row);
     }
 
     fn parted(&self, conn: ConnId, topic: u64) {
         self.subscribers.borrow_mut().remove(topic, conn);
         if let Some(row) = self.rows.borrow_mut().get(conn) {
             row.rare().topics.retain(|(number, _)| *number != topic);
-            row.rare().held.retain(|(number, _)| *number != topic);
+            row.rare().held.retain(|held| held.topic != topic);
             row.tidy();
+            self.settle(conn, row);
         }
     }
 
@@ -168,16 +163,18 @@ impl Shard {
             let Some(row) = rows.get(*conn).filter(|row| row.phase < Phase::Closing) else {
                 continue;
             };
-            let held = row.held(topic).map_or(0, |held| held.iter().map(Bytes::len).sum());
-            let waiting = row.backlog() + held;
-            if waiting > 0 && waiting + frame.len() > row.endpoint.marks.hard {
+            let waiting = row.backlog() + row.held(topic).map_or(0, |held| held.bytes);
+            if row.endpoint.owner.judge(waiting, 0, frame.len()) == Sent::Again {
                 slow.push(*conn);
                 continue;
             }
-            match row.held(topic) {
-                Some(held) => held.push(frame.clone()),
-                None => self.put_shared(*conn, row, &frame),
-            }
+            let Some(held) = row.held(topic) else {
+                self.put_shared(*conn, row, &frame);
+                continue;
+            };
+            held.bytes += frame.len();
+            held.frames.push(frame.clone());
+            self.settle(*conn, row);
         }
         drop(rows);
         drop(subscribers);

@@ -106,12 +106,18 @@ impl Shard {
     pub(super) fn take_in(&self, conn: ConnId, input: &mut [u8]) {
         let Some(mut batch) = self.begin(conn) else { return };
         let mut at = 0;
-        let outcome = self.decode(conn, &mut batch, input, &mut at);
+        let mut outcome = self.decode(conn, &mut batch, input, &mut at);
         if let Some(row) = self.rows.borrow_mut().get(conn) {
             row.decoder = batch.decoder;
             if let Outcome::Paused = outcome {
                 row.paused = true;
                 row.rare().input = input[at..].to_vec();
+            }
+            if row.held_bytes() != row.counted {
+                self.settle(conn, row);
+                if row.decoder.buffered_bytes() > 0 && row.endpoint.owner.budget.is_overrun() {
+                    outcome = Outcome::Ended(Cause::Unfinished);
+                }
             }
         }
         self.uncork(conn);
@@ -260,7 +266,9 @@ impl Shard {
             let ready = |row: &&mut Row| row.paused && row.may_resume();
             let Some(row) = rows.get(conn).filter(ready) else { return };
             row.paused = false;
-            std::mem::take(&mut row.rare().input)
+            let input = std::mem::take(&mut row.rare().input);
+            self.settle(conn, row);
+            input
         };
         if !input.is_empty() {
             self.take_in(conn, &mut input);

@@ -7,7 +7,7 @@ use switchboard_websocket::{CloseCode, Decoder, ProtocolError, Role};
 use tokio::sync::oneshot;
 
 use crate::endpoint::{Closed, Endpoint, Session, Why};
-use crate::shard::{Answer, ConnId};
+use crate::shard::{Answer, Budget, ConnId};
 use crate::stream::{NEVER, Outbox, Tick, Transport};
 
 /// One connection.
@@ -37,6 +37,8 @@ pub(super) struct Row {
     pub(super) seq: u64,
     /// When the client sent something last.
     pub(super) last_read: Tick,
+    /// What it holds, as its endpoint's budget knows it.
+    pub(super) counted: usize,
     /// When a message came or went last.
     pub(super) last_data: Tick,
     /// When a ping left that has no answer yet, or `NEVER`.
@@ -78,8 +80,8 @@ pub(super) struct Rare {
     pub(super) answer: Option<oneshot::Sender<Answer>>,
     /// Input that was read before reading was paused.
     pub(super) input: Vec<u8>,
-    /// Deliveries that wait until the endpoint has answered a snapshot, by topic.
-    pub(super) held: Vec<(u64, Vec<Bytes>)>,
+    /// Deliveries that wait until the endpoint has answered a snapshot.
+    pub(super) held: Vec<Held>,
     /// Topics of which it is a member, or asks to be one (number 0): number and name.
     pub(super) topics: Vec<(u64, Arc<str>)>,
     /// Every message up to this one was acknowledged, of those that were deferred.
@@ -88,6 +90,16 @@ pub(super) struct Rare {
     pub(super) deferred: u64,
     /// Why it ends.
     pub(super) end: Option<End>,
+}
+
+/// Deliveries of one topic, in their order.
+#[derive(Default)]
+pub(super) struct Held {
+    /// The topic's number.
+    pub(super) topic: u64,
+    pub(super) frames: Vec<Bytes>,
+    /// Invariant: the sum of the frames' lengths.
+    pub(super) bytes: usize,
 }
 
 /// Why a connection ends, and what is known of the peer.
@@ -122,6 +134,8 @@ pub(super) enum Cause {
     Silent,
     /// The client did not read.
     Slow,
+    /// It left a message unfinished while memory was short.
+    Unfinished,
     /// The host stops.
     Shutdown,
     /// The endpoint failed.
@@ -141,6 +155,7 @@ impl Cause {
             Self::Idle => Some((CloseCode::GOING_AWAY, "idle for too long")),
             Self::Silent => Some((CloseCode::GOING_AWAY, "no answer to a ping")),
             Self::Slow => Some((CloseCode::TRY_AGAIN_LATER, "reads too slowly")),
+            Self::Unfinished => Some((CloseCode::TRY_AGAIN_LATER, "memory is short")),
             Self::Shutdown => Some((CloseCode::GOING_AWAY, "the host stops")),
             Self::Fault => Some((CloseCode::INTERNAL, "")),
             Self::Gone | Self::Unanswered => None,
@@ -151,7 +166,7 @@ impl Cause {
     pub(super) fn closed(&self) -> Closed<'_> {
         let why = match self {
             Self::PeerClose { .. } | Self::Gone => Why::Client,
-            Self::Protocol(_) | Self::Unanswered => Why::Error,
+            Self::Protocol(_) | Self::Unfinished | Self::Unanswered => Why::Error,
             Self::Local { .. } | Self::Relayed(_) => Why::Local,
             Self::Idle | Self::Silent => Why::Idle,
             Self::Slow => Why::Slow,
@@ -196,6 +211,7 @@ impl Row {
             waiting: None,
             rare: Some(Box::new(rare)),
             seq: 0,
+            counted: 0,
             last_read: 0,
             last_data: 0,
             ping_sent: NEVER,
@@ -204,15 +220,30 @@ impl Row {
         }
     }
 
+    /// A budget has become short, by what this one holds last.
+    pub(super) fn warn_short(&self, budget: &Budget) {
+        let prefix = &self.endpoint.settings.mount.prefix;
+        let whose = if budget.is_of_host() { "all clients" } else { "its clients" };
+        let (used, most) = (budget.used(), budget.most().unwrap_or_default());
+        tracing::warn!("{prefix}: max-memory: {whose} hold {used} bytes of {most}");
+    }
+
     /// Bytes that wait in its own queue.
     pub(super) fn backlog(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.outbox.len())
     }
 
     /// Deliveries of `topic` that wait for the endpoint, if they do.
-    pub(super) fn held(&mut self, topic: u64) -> Option<&mut Vec<Bytes>> {
-        let held = &mut self.rare.as_mut()?.held;
-        held.iter_mut().find(|(number, _)| *number == topic).map(|(_, frames)| frames)
+    pub(super) fn held(&mut self, topic: u64) -> Option<&mut Held> {
+        self.rare.as_mut()?.held.iter_mut().find(|held| held.topic == topic)
+    }
+
+    /// All that it holds: what waits for the client, and what the client has not finished to say.
+    pub(super) fn held_bytes(&self) -> usize {
+        let rare =
+            |rare: &Rare| rare.input.len() + rare.held.iter().map(|held| held.bytes).sum::<usize>();
+        let rare = self.rare.as_deref().map_or(0, rare);
+        self.backlog() + self.decoder.buffered_bytes() + rare
     }
 
     /// Where frames wait, made if need be.
@@ -236,14 +267,14 @@ impl Row {
     /// True if no further message should be handed to the endpoint for now.
     pub(super) fn must_pause(&self) -> bool {
         self.full
-            || self.backlog() > self.endpoint.marks.soft
+            || self.backlog() > self.endpoint.owner.marks.soft
             || self.unacknowledged() >= DEFERRED_MAX
     }
 
     /// True if it may go on after a pause.
     pub(super) fn may_resume(&self) -> bool {
         !self.full
-            && self.backlog() <= self.endpoint.marks.soft / 2
+            && self.backlog() <= self.endpoint.owner.marks.soft / 2
             && self.unacknowledged() < DEFERRED_MAX
     }
 

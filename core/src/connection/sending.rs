@@ -11,7 +11,7 @@ use switchboard_websocket::{
 
 use super::row::{Cause, Phase, Row};
 use super::{Job, Shard};
-use crate::shard::{ConnId, Control, Local, Marks, Sent};
+use crate::shard::{ConnId, Control, Local, Sent};
 use crate::stream::{Source, SourceId, Transport};
 
 /// Frames of one connection, gathered while its input is worked off, so that the replies of one read
@@ -40,15 +40,15 @@ impl Cork {
 }
 
 impl Local for Shard {
-    fn send(&self, conn: ConnId, kind: Kind, payload: &[u8], marks: Marks) -> Sent {
-        self.send_frame(conn, payload.len(), marks, |row| {
+    fn send(&self, conn: ConnId, kind: Kind, payload: &[u8]) -> Sent {
+        self.send_frame(conn, payload.len(), |row| {
             row.last_data = self.now();
             self.put_message(conn, row, kind, payload);
         })
     }
 
-    fn control(&self, conn: ConnId, control: Control, payload: &[u8], marks: Marks) -> Sent {
-        self.send_frame(conn, payload.len(), marks, |row| {
+    fn control(&self, conn: ConnId, control: Control, payload: &[u8]) -> Sent {
+        self.send_frame(conn, payload.len(), |row| {
             self.put_in(conn, row, |out| write_control(out, control, payload));
         })
     }
@@ -81,13 +81,7 @@ impl Local for Shard {
 impl Shard {
     /// Has a frame of `len` bytes put behind what waits, if the marks allow it. Above one of them
     /// `writable` follows.
-    fn send_frame(
-        &self,
-        conn: ConnId,
-        len: usize,
-        marks: Marks,
-        put: impl FnOnce(&mut Row),
-    ) -> Sent {
+    fn send_frame(&self, conn: ConnId, len: usize, put: impl FnOnce(&mut Row)) -> Sent {
         // What other threads have sent before goes before.
         if self.face.mailbox.has_sends() {
             self.take_sends();
@@ -97,7 +91,7 @@ impl Shard {
             return Sent::Closed;
         };
         let corked = self.cork.borrow().len(conn);
-        let sent = marks.judge(row.backlog() + corked, len);
+        let sent = row.endpoint.owner.judge(row.backlog(), corked, len);
         if sent == Sent::Again || sent == Sent::Pressure {
             self.face.gates.at(conn.slot()).want_writable();
             self.schedule_flush(conn, row);
@@ -114,7 +108,7 @@ impl Shard {
         if cork.conn != Some(conn) || row.waiting.is_some() {
             drop(cork);
             row.outbox(self.now()).push_with(|out| write_message(out, kind, payload, None));
-            return self.schedule_flush(conn, row);
+            return self.queued(conn, row);
         }
         if payload.len() < DIRECT_BYTES_MIN {
             write_message(&mut cork.frames, kind, payload, None);
@@ -145,7 +139,7 @@ impl Shard {
         } else {
             drop(cork);
             row.outbox(self.now()).push_with(write);
-            self.schedule_flush(conn, row);
+            self.queued(conn, row);
         }
     }
 
@@ -178,9 +172,30 @@ impl Shard {
             let outbox = row.outbox(self.now());
             outbox.push(&frames[from_frames..]);
             outbox.push(&payload[from_payload..]);
-            self.face.gates.at(conn.slot()).set_backlog(row.backlog());
+            self.settle(conn, row);
         }
         frames.clear();
+    }
+
+    /// Something waits in the row that has not been tried to be written.
+    fn queued(&self, conn: ConnId, row: &mut Row) {
+        self.schedule_flush(conn, row);
+        self.settle(conn, row);
+    }
+
+    /// Tells the gate what waits in the row, and the budget what the row holds. While it holds
+    /// something the wheel looks at it.
+    pub(super) fn settle(&self, conn: ConnId, row: &mut Row) {
+        self.face.gates.at(conn.slot()).set_backlog(row.backlog());
+        let held = row.held_bytes();
+        if held == row.counted {
+            return;
+        }
+        let before = std::mem::replace(&mut row.counted, held);
+        if let Some(budget) = row.endpoint.owner.budget.change(before, held) {
+            row.warn_short(budget);
+        }
+        self.arm(conn, row);
     }
 
     /// Puts a flush on the work list, once.
@@ -203,7 +218,7 @@ impl Shard {
         } else {
             row.outbox(self.now()).push_shared(frame.clone());
         }
-        self.schedule_flush(conn, row);
+        self.queued(conn, row);
     }
 
     /// Writes what waits, and sees what follows from the room that there is now.
@@ -223,10 +238,10 @@ impl Shard {
                 waiting.progress = self.now();
             }
             row.tidy();
-            gate.set_backlog(row.backlog());
-            self.arm(conn, row);
+            self.settle(conn, row);
         }
-        let (phase, backlog, soft) = (row.phase, row.backlog(), row.endpoint.marks.soft);
+        let (phase, backlog) = (row.phase, row.backlog());
+        let writable = row.endpoint.owner.is_writable(backlog);
         let resumes = row.paused && row.may_resume();
         drop(rows);
         if phase == Phase::Closing && backlog == 0 {
@@ -235,7 +250,7 @@ impl Shard {
         if resumes {
             self.add_work(Job::Resume(conn));
         }
-        if backlog <= soft / 2 && gate.take_wants_writable() {
+        if writable && gate.take_wants_writable() {
             self.add_work(Job::Writable(conn));
         }
     }

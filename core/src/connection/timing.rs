@@ -6,8 +6,12 @@ use switchboard_websocket::write_ping;
 
 use super::row::{Cause, Phase, Row};
 use super::{Job, Shard};
-use crate::shard::ConnId;
+use crate::shard::{ConnId, Owner};
 use crate::stream::{Clock, NEVER, Tick};
+
+/// How often a connection that holds memory is looked at, and how long it may do so without
+/// progress when memory is short.
+const STUCK: Duration = Duration::from_secs(1);
 
 /// What is due at a connection.
 enum Due {
@@ -21,7 +25,7 @@ enum Due {
 impl Shard {
     /// Sees to it that the wheel comes by when something is due at `row`.
     pub(super) fn arm(&self, conn: ConnId, row: &mut Row) {
-        let next = row.next_due();
+        let next = row.next_due(self.now());
         if next < row.alarm {
             row.alarm = self.wheel.borrow_mut().add(next, conn);
         }
@@ -67,8 +71,11 @@ impl Row {
         if self.phase != Phase::Open {
             return Due::Nothing;
         }
-        if self.slow_at() <= now {
+        if self.is_slow(now) {
             return Due::End(Cause::Slow);
+        }
+        if self.is_unfinished(now) {
+            return Due::End(Cause::Unfinished);
         }
         if self.idle_at() <= now {
             return Due::End(Cause::Idle);
@@ -81,27 +88,34 @@ impl Row {
         }
     }
 
-    fn next_due(&self) -> Tick {
+    fn next_due(&self, now: Tick) -> Tick {
         match self.phase {
             Phase::Opening | Phase::Accepted => NEVER,
             Phase::Open => {
                 let ping = if self.ping_sent == NEVER { self.ping_at() } else { self.pong_at() };
-                ping.min(self.slow_at()).min(self.idle_at())
+                let look = if self.counted > 0 { Clock::after(now, STUCK) } else { NEVER };
+                ping.min(look).min(self.idle_at())
             }
             Phase::Ending | Phase::Closing | Phase::Lingering => self.deadline,
         }
     }
 
-    fn slow_at(&self) -> Tick {
+    /// True if nothing has left for too long, of what waits.
+    fn is_slow(&self, now: Tick) -> bool {
+        let Some(waiting) = &self.waiting else { return false };
+        let Owner { marks, budget, .. } = &*self.endpoint.owner;
         // A pause lasts until half of the mark is reached, and nothing else watches it.
-        let soft = self.endpoint.marks.soft;
-        let most = if self.paused { soft / 2 } else { soft };
-        match &self.waiting {
-            Some(waiting) if waiting.outbox.len() > most => {
-                Clock::after(waiting.progress, self.endpoint.settings.limits.slow_timeout)
-            }
-            _ => NEVER,
-        }
+        let most = if self.paused { marks.soft / 2 } else { marks.soft };
+        let patience = self.endpoint.settings.limits.slow_timeout;
+        let past = |patience| Clock::after(waiting.progress, patience) <= now;
+        waiting.outbox.len() > most && past(patience) || past(STUCK) && budget.is_short()
+    }
+
+    /// True if the client takes memory that is short, for a message that it does not finish.
+    fn is_unfinished(&self, now: Tick) -> bool {
+        self.decoder.buffered_bytes() > 0
+            && Clock::after(self.last_data, STUCK) <= now
+            && self.endpoint.owner.budget.is_short()
     }
 
     fn idle_at(&self) -> Tick {

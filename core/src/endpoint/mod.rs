@@ -7,21 +7,20 @@ pub mod external;
 pub mod forward;
 pub mod plugin;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use switchboard_websocket::Kind;
 
-use crate::conf::WebSocketSettings;
-use crate::shard::{ConnId, Control, Joined, Marks};
+use crate::conf::{EndpointSettings, WebSocketSettings};
+use crate::shard::{Budget, ConnId, Control, Joined, Marks, Owner};
 
 /// One generation of an endpoint: its conf section, and the running instance that answers.
 pub struct Endpoint {
-    /// Tells it from every other generation of this run.
-    pub number: u32,
+    /// What the shards know of it: its number, and what its clients may hold.
+    pub owner: Arc<Owner>,
     /// Its section.
     pub settings: WebSocketSettings,
-    /// How much may wait for one of its clients.
-    pub marks: Marks,
     /// Connections from `open` until they are gone.
     pub connections: AtomicUsize,
     /// The instance.
@@ -29,11 +28,9 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// `number` comes from [`next_number`].
-    pub fn new(number: u32, settings: WebSocketSettings, binding: Box<dyn Binding>) -> Self {
-        let limits = &settings.limits;
-        let marks = Marks { soft: limits.backlog_bytes_soft, hard: limits.backlog_bytes_max };
-        Self { number, settings, marks, connections: AtomicUsize::new(0), binding }
+    /// `owner` is what `binding` was made with.
+    pub fn new(owner: Arc<Owner>, settings: WebSocketSettings, binding: Box<dyn Binding>) -> Self {
+        Self { owner, settings, connections: AtomicUsize::new(0), binding }
     }
 
     /// What the codec is told.
@@ -46,10 +43,20 @@ impl Endpoint {
     }
 }
 
-/// A number that no other generation of this run has. 0 is nobody's.
-pub fn next_number() -> u32 {
+/// A generation of an endpoint for `settings`, with a number that no other one of this run has.
+pub fn new_owner(settings: &WebSocketSettings, host: &Arc<Budget>) -> Arc<Owner> {
     static LAST: AtomicU32 = AtomicU32::new(0);
-    LAST.fetch_add(1, Ordering::Relaxed) + 1
+    let limits = &settings.limits;
+    let hard = match settings.endpoint {
+        // What has been read of the server behind is passed on; that is at most a message more.
+        EndpointSettings::Forward(_) => usize::MAX,
+        _ => limits.backlog_bytes_max,
+    };
+    Arc::new(Owner {
+        number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
+        marks: Marks { soft: limits.backlog_bytes_soft, hard },
+        budget: Budget::within(host, limits.memory_bytes_max),
+    })
 }
 
 /// How the host calls whoever answers. Calls for one connection never overlap and come in order;

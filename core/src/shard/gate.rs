@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::Sent;
 use super::handle::{ConnId, SLOTS_MAX};
+use super::{Owner, Sent};
 
 /// How many bytes may wait for a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,11 @@ pub struct Marks {
 }
 
 impl Marks {
+    /// False if there is no hard mark: what is sent is always taken.
+    pub fn refuses(self) -> bool {
+        self.hard != usize::MAX
+    }
+
     /// What a send of `len` bytes comes to when `waiting` bytes are there before it. A message that
     /// is longer than the hard mark by itself is taken when nothing waits: it could never go else.
     pub fn judge(self, waiting: usize, len: usize) -> Sent {
@@ -86,11 +91,11 @@ impl Gate {
     }
 
     /// Counts `len` bytes in, unless they are too many.
-    pub(crate) fn admit(&self, len: usize, marks: Marks) -> Sent {
+    pub(crate) fn admit(&self, len: usize, owner: &Owner) -> Sent {
         let cost = Self::cost(len);
         let mailed = self.mailed.fetch_add(cost, Ordering::AcqRel);
         let backlog = self.backlog.load(Ordering::Acquire);
-        let sent = marks.judge(mailed as usize + backlog as usize, cost as usize);
+        let sent = owner.judge(mailed as usize + backlog as usize, 0, cost as usize);
         if sent == Sent::Again {
             self.mailed.fetch_sub(cost, Ordering::AcqRel);
         }
@@ -169,6 +174,7 @@ impl Gates {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Budget;
     use super::*;
 
     const MARKS: Marks = Marks { soft: 100, hard: 200 };
@@ -204,9 +210,10 @@ mod tests {
     #[test]
     fn what_is_refused_is_not_counted() {
         let gate = Gate::default();
+        let owner = Owner { number: 1, marks: MARKS, budget: Budget::of_host(None) };
         gate.open(ConnId::new(0, 0, 1), 1, 99);
-        assert_eq!(gate.admit(150, MARKS), Sent::Pressure);
-        assert_eq!(gate.admit(150, MARKS), Sent::Again);
+        assert_eq!(gate.admit(150, &owner), Sent::Pressure);
+        assert_eq!(gate.admit(150, &owner), Sent::Again);
         assert_eq!(gate.mailed.load(Ordering::Relaxed), 166);
         gate.unload(150);
         assert_eq!(gate.mailed.load(Ordering::Relaxed), 0);

@@ -4,9 +4,11 @@
 //! only what others see of it, so that endpoints and topics can reach a connection by its handle and
 //! never hold it.
 
+mod budget;
 mod gate;
 mod handle;
 mod mail;
+mod owner;
 
 use std::cell::RefCell;
 use std::io;
@@ -19,12 +21,14 @@ use switchboard_websocket::{CloseCode, Kind};
 
 use crate::stream::{Source, SourceId};
 
+pub use budget::Budget;
 pub use gate::{Gate, Marks};
 pub use handle::{ConnId, SHARDS_MAX, SLOTS_MAX};
 pub use mail::{
     Accept, Answer, Arrival, Control, JoinRefused, Joined, Mail, Mailbox, Published, Reject,
     SendMail, Snapshot, SnapshotMember, SnapshotMessage, Subscription, Task, TopicMail,
 };
+pub use owner::{Charge, Owner};
 
 /// All shards of a host. Any thread may use it.
 pub struct Shards {
@@ -59,10 +63,10 @@ pub enum Sent {
 /// What a thread that is a shard does for its own connections without a detour through the mailbox.
 pub trait Local {
     /// See [`Shards::send`]; `payload` is valid for its kind.
-    fn send(&self, conn: ConnId, kind: Kind, payload: &[u8], marks: Marks) -> Sent;
+    fn send(&self, conn: ConnId, kind: Kind, payload: &[u8]) -> Sent;
 
     /// See [`Shards::control`].
-    fn control(&self, conn: ConnId, control: Control, payload: &[u8], marks: Marks) -> Sent;
+    fn control(&self, conn: ConnId, control: Control, payload: &[u8]) -> Sent;
 
     /// See [`Shards::answer`].
     fn answer(&self, conn: ConnId, answer: Answer);
@@ -153,24 +157,18 @@ impl Shards {
     /// Sends one message, from any thread. Sends to one connection that happen one after another
     /// leave in that order: see [`Mailbox`].
     ///
-    /// Text must be UTF-8; `owner` is the number of the endpoint that sends.
-    pub fn send(
-        &self,
-        conn: ConnId,
-        owner: u32,
-        kind: Kind,
-        payload: Payload<'_>,
-        marks: Marks,
-    ) -> Sent {
-        let gate = match self.owned(conn, owner) {
+    /// Text must be UTF-8.
+    pub fn send(&self, conn: ConnId, owner: &Owner, kind: Kind, payload: Payload<'_>) -> Sent {
+        let gate = match self.owned(conn, owner.number) {
             Ok(gate) => gate,
             Err(refusal) => return refusal,
         };
         if let Some(local) = local(conn) {
-            return local.send(conn, kind, payload.as_slice(), marks);
+            return local.send(conn, kind, payload.as_slice());
         }
         let mailbox = &self.all[conn.shard()].mailbox;
-        let sent = gate.admit(payload.len(), marks);
+        let crowded = owner.marks.refuses() && mailbox.congested();
+        let sent = if crowded { Sent::Again } else { gate.admit(payload.len(), owner) };
         if sent == Sent::Again || sent == Sent::Pressure {
             if gate.want_writable() {
                 mailbox.post(Mail::WantsWritable(conn));
@@ -185,22 +183,15 @@ impl Shards {
 
     /// Sends a ping or a pong. On the connection's own shard it leaves in order with what is sent;
     /// from another thread it may be overtaken, and then only the connection's end is told.
-    pub fn control(
-        &self,
-        conn: ConnId,
-        owner: u32,
-        control: Control,
-        payload: &[u8],
-        marks: Marks,
-    ) -> Sent {
+    pub fn control(&self, conn: ConnId, owner: &Owner, control: Control, payload: &[u8]) -> Sent {
         if let Some(local) = local(conn) {
-            return match self.owned(conn, owner) {
-                Ok(_) => local.control(conn, control, payload, marks),
+            return match self.owned(conn, owner.number) {
+                Ok(_) => local.control(conn, control, payload),
                 Err(refusal) => refusal,
             };
         }
         let mail = Mail::Control(conn, control, Bytes::copy_from_slice(payload));
-        self.post(conn, owner, mail).map_or_else(|refusal| refusal, |()| Sent::Taken)
+        self.post(conn, owner.number, mail).map_or_else(|refusal| refusal, |()| Sent::Taken)
     }
 
     /// Puts a mail for the shard of `conn` into its box, if the connection is still there and
@@ -270,7 +261,7 @@ impl Shards {
     /// comes before the home has answered.
     ///
     /// # Errors
-    /// [`Sent::Closed`] or [`Sent::Denied`].
+    /// [`Sent::Closed`], [`Sent::Denied`], or [`Sent::Again`] as for [`publish`](Self::publish).
     pub fn subscribe(
         &self,
         conn: ConnId,
@@ -279,6 +270,9 @@ impl Shards {
         how: Subscription,
     ) -> Result<(), Sent> {
         let uid = self.owned(conn, owner)?.uid();
+        if self.is_congested() {
+            return Err(Sent::Again);
+        }
         let (topic, how) = (Arc::clone(topic), Box::new(how));
         let mail = TopicMail::Subscribe { conn, uid, topic: Arc::clone(&topic), how };
         self.home_of(&topic).mailbox.post(Mail::Topic(mail));
@@ -289,8 +283,44 @@ impl Shards {
         Ok(())
     }
 
+    /// Asks the topic's home to end that.
+    ///
+    /// # Errors
+    /// [`Sent::Closed`] or [`Sent::Denied`].
+    pub fn unsubscribe(&self, conn: ConnId, owner: u32, topic: &Arc<str>) -> Result<(), Sent> {
+        self.owned(conn, owner)?;
+        self.leave(conn, topic);
+        Ok(())
+    }
+
+    /// Ends a membership of a connection that may have gone.
+    pub(crate) fn leave(&self, conn: ConnId, topic: &Arc<str>) {
+        let mail = TopicMail::Unsubscribe { conn, topic: Arc::clone(topic) };
+        self.home_of(topic).mailbox.post(Mail::Topic(mail));
+    }
+
+    /// Publishes to the members of `topic`, but not to `except`; `retain` keeps the message for
+    /// those that come later.
+    ///
+    /// # Errors
+    /// [`Sent::Again`]: some shard has so much mail that publishing must wait.
+    pub fn publish(
+        &self,
+        topic: Arc<str>,
+        message: Arc<Published>,
+        retain: bool,
+        except: Option<ConnId>,
+    ) -> Result<(), Sent> {
+        if self.is_congested() {
+            return Err(Sent::Again);
+        }
+        let home = self.home_of(&topic);
+        home.mailbox.post(Mail::Topic(TopicMail::Publish { topic, message, retain, except }));
+        Ok(())
+    }
+
     /// The shard that orders what happens to `topic`.
-    pub fn home_of(&self, topic: &str) -> &Face {
+    fn home_of(&self, topic: &str) -> &Face {
         // FNV-1a: stable within a run is all that is asked.
         let hash = topic.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -300,7 +330,7 @@ impl Shards {
     }
 
     /// True if some shard has so much mail that publishing must wait.
-    pub fn congested(&self) -> bool {
+    pub fn is_congested(&self) -> bool {
         self.all.iter().any(|face| face.mailbox.congested())
     }
 

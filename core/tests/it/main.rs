@@ -13,6 +13,7 @@ mod forward;
 mod frames;
 mod handshake;
 mod layering;
+mod memory;
 mod order;
 mod plugins;
 mod stop;

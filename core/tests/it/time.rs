@@ -3,9 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
-use crate::support::{Client, Event, Got, Handshake, Host, PATIENCE, Ws, conf, echo_conf, frame};
+use crate::support::room::{Guest, SLOW, check_closed_as_slow, start_chat};
+use crate::support::{Client, Event, Got, Handshake, Host, PATIENCE, echo_conf, frame};
 
 /// A clock that runs from before whatever the host counts from.
 struct Watch(Instant);
@@ -195,87 +194,6 @@ fn a_client_that_does_not_hang_up_is_cut() {
 }
 
 // Slow readers
-
-/// Somebody in a chat room.
-struct Guest {
-    ws: Ws,
-    /// Who has left while it was there.
-    left: Vec<String>,
-}
-
-impl Guest {
-    fn join(host: &Host, name: &str) -> Self {
-        let ws = Client::ws(&host.addr("main"), "/chat");
-        let mut guest = Self { ws, left: Vec::new() };
-        guest.ws.text(&json!({"type": "join", "name": name}).to_string());
-        guest.wait_for(|heard| heard["type"] == "welcome" && heard["name"] == name);
-        guest
-    }
-
-    fn say(&mut self, text: &str) {
-        self.ws.text(&json!({"type": "say", "text": text}).to_string());
-    }
-
-    fn hear(&mut self) -> Value {
-        let heard: Value = match self.ws.next() {
-            Event::Text(text) => serde_json::from_str(&text).expect("chat speaks JSON"),
-            other => panic!("{other:?}"),
-        };
-        if heard["type"] == "left" {
-            self.left.extend(heard["name"].as_str().map(str::to_owned));
-        }
-        heard
-    }
-
-    /// Skips what was said before.
-    fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) {
-        while !wanted(&self.hear()) {}
-    }
-
-    fn wait_until_left(&mut self, name: &str) {
-        while !self.left.iter().any(|left| left == name) {
-            self.hear();
-        }
-    }
-
-    fn wait_for_text(&mut self, text: &str) {
-        self.wait_for(|heard| heard["type"] == "message" && heard["text"] == text);
-    }
-}
-
-fn start_chat(limits: &str) -> Host {
-    Host::start(&conf(&format!(
-        "<websocket /chat>
-           <limits>
-             {limits}
-             ping-interval 0
-           </limits>
-           <plugin chat>
-             <config>
-               history 0
-               max-text 100000
-             </config>
-           </plugin>
-         </websocket>"
-    )))
-}
-
-/// What `sleeper` finds when it wakes up: whole messages, then 1013 or a cut.
-fn check_closed_as_slow(mut sleeper: Guest) {
-    loop {
-        match sleeper.ws.next() {
-            Event::Text(_) => {}
-            Event::Close(Some((1013, reason))) => {
-                assert_eq!(reason, "reads too slowly");
-                return;
-            }
-            Event::End | Event::Reset => return,
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-const SLOW: &str = "the client reads too slowly, closed with 1013";
 
 #[test]
 fn a_subscriber_whose_queue_is_full_is_closed_and_the_others_go_on() {

@@ -142,7 +142,7 @@ impl Link {
             );
             return Err(Fault { code: ErrorCode::VERSION, text });
         };
-        let marks = u32::try_from(self.about.marks.soft).unwrap_or(STREAM_BYTES);
+        let marks = u32::try_from(self.about.owner.marks.soft).unwrap_or(STREAM_BYTES);
         let (stream_bytes, stream_messages, link_bytes) = if hello.uncounted {
             (UNCOUNTED, UNCOUNTED, UNCOUNTED)
         } else {
@@ -292,7 +292,7 @@ impl Link {
         }
         let about = &self.about;
         let (len, payload) = (whole.payload.len(), Payload::Borrowed(&whole.payload));
-        match about.shards.send(row.conn, about.number, kind, payload, about.marks) {
+        match about.shards.send(row.conn, &about.owner, kind, payload) {
             Sent::Pressure => {
                 row.withheld.0 += len;
                 row.withheld.1 += 1;

@@ -20,7 +20,7 @@ use super::{
     Binding, Closed, Deliveries, Failed, Farewell, Message, Request, Session, Verdict, Why,
 };
 use crate::conf::{ExternalSettings, WebSocketSettings};
-use crate::shard::{ConnId, Joined, Marks, Shards};
+use crate::shard::{ConnId, Joined, Owner, Shards};
 
 use link::Link;
 use program::Supervisor;
@@ -37,7 +37,7 @@ struct About {
     prefix: String,
     /// The endpoint's number.
     number: u32,
-    marks: Marks,
+    owner: Arc<Owner>,
     message_bytes_max: usize,
     settings: ExternalSettings,
     /// How long the host takes to stop.
@@ -62,7 +62,7 @@ impl ExternalEndpoint {
     /// # Errors
     /// No thread can be started.
     pub fn start(
-        number: u32,
+        owner: &Arc<Owner>,
         section: &WebSocketSettings,
         external: &ExternalSettings,
         stop_timeout: Duration,
@@ -71,13 +71,13 @@ impl ExternalEndpoint {
         let limits = &section.limits;
         let about = Arc::new(About {
             prefix: section.mount.prefix.clone(),
-            number,
-            marks: Marks { soft: limits.backlog_bytes_soft, hard: limits.backlog_bytes_max },
+            number: owner.number,
+            owner: Arc::clone(owner),
             message_bytes_max: limits.message_bytes_max,
             settings: external.clone(),
             stop_timeout,
             shards: Arc::clone(shards),
-            shard: number as usize % shards.count(),
+            shard: owner.number as usize % shards.count(),
             current: Mutex::new(None),
         });
         let supervisor = Supervisor::start(Arc::clone(&about))

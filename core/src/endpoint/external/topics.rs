@@ -12,9 +12,7 @@ use switchboard_websocket::Kind;
 use super::incoming::Fault;
 use super::link::{Inner, Link};
 use crate::endpoint::Deliveries;
-use crate::shard::{
-    ConnId, JoinRefused, Joined, Mail, Published, Snapshot, Subscription, TopicMail,
-};
+use crate::shard::{ConnId, JoinRefused, Joined, Published, Snapshot, Subscription};
 use crate::topics::{HISTORY_MESSAGES_MAX, KEY_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX};
 
 /// Numbers of topics that one link may have.
@@ -93,8 +91,7 @@ impl Link {
             let text = format!("the topic number {topic} has no name");
             return self.reset_from_here(inner, stream, ErrorCode::PROTOCOL, &text);
         };
-        let mail = TopicMail::Unsubscribe { conn, topic: Arc::clone(&name) };
-        self.about.shards.home_of(&name).mailbox.post(Mail::Topic(mail));
+        let _ = self.about.shards.unsubscribe(conn, self.about.number, &name);
     }
 
     pub(super) fn publish(&self, publish: &Publish<'_>, inner: &mut Inner) -> Result<(), Fault> {
@@ -125,8 +122,7 @@ impl Link {
         };
         let except = inner.streams.get(&except).map(|row| row.conn);
         let message = published(text, &whole.payload);
-        let mail = TopicMail::Publish { topic: Arc::clone(name), message, retain, except };
-        self.about.shards.home_of(name).mailbox.post(Mail::Topic(mail));
+        let _ = self.about.shards.publish(Arc::clone(name), message, retain, except);
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::client::{self, Ask, DialError, DialLimits, Dialled};
 use crate::conf::{ForwardSettings, WebSocketSettings};
-use crate::shard::{Accept, Answer, ConnId, Control, Joined, Marks, Reject, Shards};
+use crate::shard::{Accept, Answer, ConnId, Control, Joined, Owner, Reject, Shards};
 
 use super::{Binding, Closed, Deliveries, Failed, Farewell, Message, Request, Session, Verdict};
 use links::Link;
@@ -26,13 +26,10 @@ pub struct ForwardEndpoint {
 
 /// What every connection of a forward needs to know.
 struct Section {
-    /// The endpoint's.
-    number: u32,
+    /// Its marks say what one side may leave unread before the other is not read any more.
+    owner: Arc<Owner>,
     settings: WebSocketSettings,
     forward: ForwardSettings,
-    /// What one side may leave unread before the other is not read any more. No hard mark: of what
-    /// has been read everything is passed on, and that is at most one message more.
-    marks: Marks,
     shards: Arc<Shards>,
     /// Responses that refuse say why.
     debug_mode: bool,
@@ -42,16 +39,15 @@ impl ForwardEndpoint {
     /// For the section `settings`. `number` is the endpoint's. Nothing is dialled before a client
     /// comes.
     pub fn new(
-        number: u32,
+        owner: &Arc<Owner>,
         settings: &WebSocketSettings,
         forward: &ForwardSettings,
         debug_mode: bool,
         shards: &Arc<Shards>,
     ) -> Self {
-        let marks = Marks { soft: settings.limits.backlog_bytes_soft, hard: usize::MAX };
         let (settings, forward) = (settings.clone(), forward.clone());
-        let shards = Arc::clone(shards);
-        Self { section: Arc::new(Section { number, settings, forward, marks, shards, debug_mode }) }
+        let (owner, shards) = (Arc::clone(owner), Arc::clone(shards));
+        Self { section: Arc::new(Section { owner, settings, forward, shards, debug_mode }) }
     }
 }
 
@@ -130,7 +126,7 @@ impl Section {
         };
         links::set(session, Link::Open(Rc::clone(&upstream)));
         let answer = Answer::Accept(Accept { subprotocol, headers });
-        match self.shards.answer(conn, self.number, answer) {
+        match self.shards.answer(conn, self.owner.number, answer) {
             Ok(()) => upstream.begin(),
             // The client has left meanwhile, and `closed` says so.
             Err(_) => tracing::debug!("{conn}: has left before {} accepted", self.forward.url),
@@ -146,6 +142,6 @@ impl Section {
         let reject = Answer::Reject(Reject { status, headers: Vec::new(), body });
         links::remove(session);
         // The client may have left meanwhile; `closed` finds nothing to do then.
-        let _ = self.shards.answer(conn, self.number, reject);
+        let _ = self.shards.answer(conn, self.owner.number, reject);
     }
 }

@@ -20,7 +20,7 @@ use super::topics::TOPICS;
 use crate::conf::PluginSettings;
 use crate::endpoint::is_fit_for_response;
 use crate::library::Library;
-use crate::shard::{Accept, Answer, ConnId, Mail, Marks, Payload, Reject, Sent, Shards};
+use crate::shard::{Accept, Answer, ConnId, Mail, Owner, Payload, Reject, Sent, Shards};
 
 /// What the host knows of an instance when that calls. Never freed.
 pub(super) struct Context {
@@ -30,8 +30,7 @@ pub(super) struct Context {
     pub(super) id: String,
     /// The section's prefix, for the log.
     route: String,
-    pub(super) number: u32,
-    marks: Marks,
+    pub(super) owner: Arc<Owner>,
     pub(super) shards: Arc<Shards>,
     /// What `config` borrows.
     _settings: Vec<sb_pair>,
@@ -50,8 +49,7 @@ static VERSION: &CStr =
 impl Context {
     pub(super) fn leak(
         library: &Library,
-        number: u32,
-        marks: Marks,
+        owner: &Arc<Owner>,
         route: &str,
         plugin: &PluginSettings,
         shards: &Arc<Shards>,
@@ -73,8 +71,7 @@ impl Context {
             config,
             id: library.id.clone(),
             route: route.to_owned(),
-            number,
-            marks,
+            owner: Arc::clone(owner),
             shards: Arc::clone(shards),
             _settings: settings,
         }));
@@ -178,7 +175,7 @@ unsafe extern "C" fn reject(
 
 fn answer(context: &Context, conn: sb_conn, answer: Answer) -> Result<sb_status, sb_status> {
     let conn = ConnId::from_raw(conn);
-    context.shards.answer(conn, context.number, answer).map_err(status)?;
+    context.shards.answer(conn, context.owner.number, answer).map_err(status)?;
     Ok(abi::SB_OK)
 }
 
@@ -219,7 +216,7 @@ unsafe extern "C" fn send_buf(
 
 fn post(context: &Context, conn: sb_conn, kind: Kind, payload: Payload<'_>) -> sb_status {
     let conn = ConnId::from_raw(conn);
-    status(context.shards.send(conn, context.number, kind, payload, context.marks))
+    status(context.shards.send(conn, &context.owner, kind, payload))
 }
 
 unsafe extern "C" fn close(
@@ -238,7 +235,10 @@ unsafe extern "C" fn close(
                 return Err(abi::SB_E_INVALID);
             }
             let conn = ConnId::from_raw(conn);
-            context.shards.close(conn, context.number, code, reason.to_owned()).map_err(status)?;
+            context
+                .shards
+                .close(conn, context.owner.number, code, reason.to_owned())
+                .map_err(status)?;
             Ok(abi::SB_OK)
         })
     }
@@ -249,7 +249,10 @@ unsafe extern "C" fn ack(host: *const sb_host, conn: sb_conn, seq: u64) -> sb_st
     unsafe {
         serve(host, |context| {
             let conn = ConnId::from_raw(conn);
-            context.shards.post(conn, context.number, Mail::Ack(conn, seq)).map_err(status)?;
+            context
+                .shards
+                .post(conn, context.owner.number, Mail::Ack(conn, seq))
+                .map_err(status)?;
             Ok(abi::SB_OK)
         })
     }

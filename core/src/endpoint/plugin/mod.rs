@@ -21,7 +21,7 @@ use super::{
 };
 use crate::conf::{PluginSettings, WebSocketSettings};
 use crate::library::Library;
-use crate::shard::{ConnId, Joined, Marks, Shards};
+use crate::shard::{ConnId, Joined, Owner, Shards};
 
 use host::Context;
 
@@ -50,15 +50,13 @@ impl PluginEndpoint {
     /// What the plugin said.
     pub fn start(
         library: &Arc<Library>,
-        number: u32,
+        owner: &Arc<Owner>,
         settings: &WebSocketSettings,
         plugin: &PluginSettings,
         shards: &Arc<Shards>,
     ) -> Result<Self, Failed> {
-        let limits = &settings.limits;
-        let marks = Marks { soft: limits.backlog_bytes_soft, hard: limits.backlog_bytes_max };
         let prefix = &settings.mount.prefix;
-        let context = Context::leak(library, number, marks, prefix, plugin, shards);
+        let context = Context::leak(library, owner, prefix, plugin, shards);
         let mut made: *mut sb_plugin = std::ptr::null_mut();
         let mut error = ErrorText::default();
         let create = library.entry().create.ok_or_else(|| Failed("it has no create()".into()))?;

@@ -12,7 +12,7 @@ use switchboard_websocket::Kind;
 
 use super::host::{message_kind, serve, status, utf8};
 use super::{bytes, size};
-use crate::shard::{ConnId, JoinRefused, Joined, Mail, Published, Subscription, TopicMail};
+use crate::shard::{ConnId, JoinRefused, Joined, Published, Subscription};
 use crate::topics::{HISTORY_MESSAGES_MAX, KEY_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX};
 
 /// The table.
@@ -39,10 +39,7 @@ unsafe extern "C" fn subscribe(
             let topic = name(topic)?;
             // SAFETY: as above.
             let how = subscription(how.as_ref())?;
-            if context.shards.congested() {
-                return Err(abi::SB_E_AGAIN);
-            }
-            context.shards.subscribe(conn, context.number, &topic, how).map_err(status)?;
+            context.shards.subscribe(conn, context.owner.number, &topic, how).map_err(status)?;
             Ok(abi::SB_OK)
         })
     }
@@ -83,9 +80,7 @@ unsafe extern "C" fn unsubscribe(
             let conn = ConnId::from_raw(conn);
             // SAFETY: as above.
             let topic = name(topic)?;
-            context.shards.owned(conn, context.number).map_err(status)?;
-            let mail = TopicMail::Unsubscribe { conn, topic: Arc::clone(&topic) };
-            context.shards.home_of(&topic).mailbox.post(Mail::Topic(mail));
+            context.shards.unsubscribe(conn, context.owner.number, &topic).map_err(status)?;
             Ok(abi::SB_OK)
         })
     }
@@ -110,11 +105,7 @@ unsafe extern "C" fn publish(
             let message = message(&what.message)?.ok_or(abi::SB_E_INVALID)?;
             let retain = what.flags & abi::SB_PUBLISH_RETAIN != 0;
             let except = (what.except != 0).then(|| ConnId::from_raw(what.except));
-            let mail = TopicMail::Publish { topic: Arc::clone(&topic), message, retain, except };
-            if context.shards.congested() {
-                return Err(abi::SB_E_AGAIN);
-            }
-            context.shards.home_of(&topic).mailbox.post(Mail::Topic(mail));
+            context.shards.publish(topic, message, retain, except).map_err(status)?;
             Ok(abi::SB_OK)
         })
     }

@@ -9,6 +9,7 @@ mod client;
 mod handshake;
 mod host;
 mod plugins;
+pub(crate) mod room;
 mod server;
 mod ws;
 

@@ -81,9 +81,9 @@ impl Upstream {
     fn end_client(&self, state: &mut State, code: CloseCode, reason: &str) {
         match std::mem::replace(&mut state.client, Client::Gone) {
             Client::Open => {
-                let Section { number, shards, .. } = &*self.section;
+                let Section { owner, shards, .. } = &*self.section;
                 // It may have ended meanwhile.
-                let _ = shards.close(self.conn, *number, code, reason.to_owned());
+                let _ = shards.close(self.conn, owner.number, code, reason.to_owned());
             }
             Client::Leaving => self.post(Mail::Farewell(self.conn)),
             Client::Gone => {}

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use super::Section;
 use crate::client::{Dialled, mask};
 use crate::endpoint::{Message, Verdict};
-use crate::shard::{self, ConnId, Control, Mail, Payload, Sent};
+use crate::shard::{self, Charge, ConnId, Control, Mail, Payload, Sent};
 use crate::stream::{Outbox, Ready, Received, Source, SourceId, Transport};
 
 /// One client's connection to the server.
@@ -37,6 +37,7 @@ struct State {
     transport: Option<Transport>,
     decoder: Decoder,
     outbox: Outbox,
+    charge: Charge,
     /// Bytes that have left.
     written: u64,
     /// Nothing can be written any more.
@@ -94,7 +95,7 @@ impl Upstream {
     ) -> io::Result<Rc<Self>> {
         let shard = shard::current().ok_or(io::ErrorKind::Unsupported)?;
         let raw_fd = dialled.transport.raw_fd();
-        let state = State::new(dialled);
+        let state = State::new(dialled, Charge::new(&section.owner));
         let upstream = Rc::new_cyclic(|own| Self {
             section: Arc::clone(section),
             conn,
@@ -129,7 +130,9 @@ impl Upstream {
             self.flush(&mut state);
         }
         self.schedule_in(&mut state);
-        if state.outbox.len() <= self.section.marks.soft {
+        state.settle();
+        let (waiting, owner) = (state.outbox.len(), &self.section.owner);
+        if waiting <= owner.marks.soft && !(waiting > 0 && owner.budget.is_full()) {
             return Verdict::Done;
         }
         state.full = true;
@@ -190,7 +193,7 @@ impl Upstream {
             // Gives its memory back.
             state.outbox = Outbox::default();
         }
-        if state.full && state.outbox.len() <= self.section.marks.soft / 2 {
+        if state.full && state.outbox.len() <= self.section.owner.marks.soft / 2 {
             state.full = false;
             self.post(Mail::Resume(self.conn));
         }
@@ -198,7 +201,7 @@ impl Upstream {
 
     /// Mail for the client, if it is still there.
     fn post(&self, mail: Mail) {
-        let _ = self.section.shards.post(self.conn, self.section.number, mail);
+        let _ = self.section.shards.post(self.conn, self.section.owner.number, mail);
     }
 
     /// Reads what the client can take.
@@ -260,18 +263,16 @@ impl Upstream {
     }
 
     fn pass_on(&self, state: &mut State, event: Event<'_>) {
-        let Section { number, marks, shards, .. } = &*self.section;
+        let Section { owner, shards, .. } = &*self.section;
         let sent = match event {
             Event::Message { kind, payload } => {
-                shards.send(self.conn, *number, kind, Payload::Borrowed(payload), *marks)
+                shards.send(self.conn, owner, kind, Payload::Borrowed(payload))
             }
             Event::Ping(payload) => {
                 state.empty_pings += u32::from(payload.is_empty());
-                shards.control(self.conn, *number, Control::Ping, payload, *marks)
+                shards.control(self.conn, owner, Control::Ping, payload)
             }
-            Event::Pong(payload) => {
-                shards.control(self.conn, *number, Control::Pong, payload, *marks)
-            }
+            Event::Pong(payload) => shards.control(self.conn, owner, Control::Pong, payload),
             Event::Close(frame) => {
                 let close = frame.map(|frame| (frame.code, frame.reason.to_owned()));
                 state.heard = true;
@@ -306,15 +307,17 @@ impl Source for Upstream {
         if state.broken && state.transport.is_some() && !state.paused {
             self.schedule_in(&mut state);
         }
+        state.settle();
     }
 }
 
 impl State {
-    fn new(dialled: Dialled) -> Self {
+    fn new(dialled: Dialled, charge: Charge) -> Self {
         Self {
             transport: Some(dialled.transport),
             decoder: Decoder::new(Role::Client),
             outbox: Outbox::default(),
+            charge,
             written: 0,
             broken: false,
             input: dialled.early,
@@ -331,6 +334,11 @@ impl State {
             client: Client::Gone,
             empty_pings: 0,
         }
+    }
+
+    /// Tells the budget what it holds.
+    fn settle(&mut self) {
+        self.charge.set(self.outbox.len() + self.input.len() + self.decoder.buffered_bytes());
     }
 
     /// Whether what the client says can still be said to the server.
