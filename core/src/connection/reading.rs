@@ -83,6 +83,21 @@ impl Shard {
         }
     }
 
+    /// The client has ended its stream, or that is broken. Where this could not be read, because
+    /// reading waits, it is noted: nobody says it again, and the endpoint may take nothing more.
+    pub(super) fn left(&self, conn: ConnId, broken: bool) {
+        let now = self.now();
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn).filter(|row| row.phase == Phase::Open) else { return };
+        row.rare().left = Some(now);
+        self.arm(conn, row);
+        let paused = row.paused;
+        drop(rows);
+        if broken && paused {
+            self.lost(conn);
+        }
+    }
+
     /// Has the next turn read the socket, once, whoever asks for it: a client that sends faster than
     /// it is read would else be read once more in each turn.
     pub(super) fn schedule_read(&self, conn: ConnId, row: &mut Row) {
@@ -111,7 +126,12 @@ impl Shard {
             row.decoder = batch.decoder;
             if let Outcome::Paused = outcome {
                 row.paused = true;
-                row.rare().input = input[at..].to_vec();
+                let rare = row.rare.get_or_insert_default();
+                rare.input = input[at..].to_vec();
+                if let Some(left) = &mut rare.left {
+                    *left = self.now();
+                    self.arm(conn, row);
+                }
             }
             if row.held_bytes() != row.counted {
                 self.settle(conn, row);

@@ -88,6 +88,9 @@ pub(super) struct Rare {
     pub(super) acked: u64,
     /// The last message that was deferred.
     pub(super) deferred: u64,
+    /// The client has ended its stream, which was not read to its end, and the endpoint has taken
+    /// nothing since.
+    pub(super) left: Option<Tick>,
     /// Why it ends.
     pub(super) end: Option<End>,
 }
@@ -289,6 +292,7 @@ impl Row {
                 && rare.topics.is_empty()
                 && rare.held.is_empty()
                 && rare.acked >= rare.deferred
+                && rare.left.is_none()
                 && rare.end.is_none()
         };
         if self.rare.as_ref().is_some_and(|rare| bare(rare)) {

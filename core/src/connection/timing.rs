@@ -74,6 +74,9 @@ impl Row {
         if self.is_slow(now) {
             return Due::End(Cause::Slow);
         }
+        if self.left_at() <= now {
+            return Due::End(Cause::Gone);
+        }
         if self.is_unfinished(now) {
             return Due::End(Cause::Unfinished);
         }
@@ -94,7 +97,7 @@ impl Row {
             Phase::Open => {
                 let ping = if self.ping_sent == NEVER { self.ping_at() } else { self.pong_at() };
                 let look = if self.counted > 0 { Clock::after(now, STUCK) } else { NEVER };
-                ping.min(look).min(self.idle_at())
+                ping.min(look).min(self.idle_at()).min(self.left_at())
             }
             Phase::Ending | Phase::Closing | Phase::Lingering => self.deadline,
         }
@@ -109,6 +112,18 @@ impl Row {
         let patience = self.endpoint.settings.limits.slow_timeout;
         let past = |patience| Clock::after(waiting.progress, patience) <= now;
         waiting.outbox.len() > most && past(patience) || past(STUCK) && budget.is_short()
+    }
+
+    /// When a client that has ended its stream is given up, because the endpoint takes nothing. What
+    /// waits for a client that reads is another matter.
+    fn left_at(&self) -> Tick {
+        let left = self.rare.as_ref().and_then(|rare| rare.left);
+        match left {
+            Some(left) if self.paused && self.backlog() == 0 => {
+                Clock::after(left, self.endpoint.settings.limits.slow_timeout)
+            }
+            _ => NEVER,
+        }
     }
 
     /// True if the client takes memory that is short, for a message that it does not finish.

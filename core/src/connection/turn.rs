@@ -85,6 +85,7 @@ impl Shard {
             }
             if event.is_read_closed() || event.is_error() {
                 self.read(conn, buffer, Until::Empty);
+                self.left(conn, event.is_error());
             } else if event.is_readable() {
                 self.read(conn, buffer, Until::Short);
             }

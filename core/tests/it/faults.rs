@@ -218,6 +218,26 @@ fn a_message_that_is_never_acknowledged_delays_the_close_so_long() {
 }
 
 #[test]
+fn a_client_that_leaves_while_nothing_is_acknowledged_is_missed() {
+    // Reading waits for an acknowledgement that never comes, and so does the end of the stream.
+    let host = probe_host("<limits>\nslow-timeout 1s\nclose-timeout 1s\n</limits>", "");
+    let mut other = probe(&host);
+    for (name, reset) in [("left", false), ("reset", true)] {
+        let mut ws = Client::ws(&host.addr("main"), &format!("/probe?{name}"));
+        lives(&mut ws);
+        ws.raw(&frame(0x81, b"keep").repeat(100));
+        ws.ping(b"behind");
+        if reset {
+            ws.client().reset_at_end();
+        } else {
+            ws.client().finish();
+        }
+        drop(ws);
+        assert_eq!(ask(&mut other, &format!("ended {name}")), "Client 1006");
+    }
+}
+
+#[test]
 fn a_message_behind_a_close_of_the_plugin_changes_nothing() {
     let host = probe_host("", "");
     for round in 0..20 {

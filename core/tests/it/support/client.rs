@@ -5,6 +5,8 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use socket2::SockRef;
+
 use super::{Handshake, PATIENCE, Ws};
 
 /// A blocking client, over TCP or a Unix socket.
@@ -178,6 +180,12 @@ impl Client {
             Socket::Unix(socket) => socket.shutdown(Shutdown::Write),
         };
         done.unwrap();
+    }
+
+    /// Its drop will break the connection instead of ending the stream. Of TCP.
+    pub(crate) fn reset_at_end(&self) {
+        let Socket::Tcp(socket) = &self.socket else { panic!("a Unix socket knows no reset") };
+        SockRef::from(socket).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// The same socket once more, to send from another thread. It has no part in what came.
