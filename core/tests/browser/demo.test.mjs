@@ -151,6 +151,7 @@ test("a second tab of the same person is offered a free name", within, async () 
   await twin.getByText("ann is taken in this room").waitFor();
   await twin.getByRole("button", { name: "Join" }).click();
   await twin.locator("#chat[data-view=room]").waitFor();
+  await ann.locator(".member").nth(1).waitFor();
   assert.equal((await here(ann)).length, 2);
   await say(twin, "two of me");
   await heard(ann, "two of me");
@@ -381,7 +382,7 @@ test("it works by keyboard alone, and fits a narrow phone", within, async () => 
   await page.context().close();
 });
 
-test("the pages asked nobody but the host, and complained only of lost connections", () => {
+test("the pages asked nobody but the host, and complained only of lost connections", within, () => {
   const foreign = requests.filter((url) => new URL(url).host !== host.address);
   assert.deepEqual(foreign, []);
   assert.ok(requests.some((url) => url.startsWith("ws://")));

@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 export const root = resolve(fileURLToPath(import.meta.url), "../../../..");
+const patience = 15_000; // milliseconds, to become ready and to end; less than a test has
 const program = process.env.SWITCHBOARD ?? join(root, "target/debug/switchboard");
 
 const conf = (home, port, more) => `
@@ -69,11 +70,13 @@ export class Host {
     return all.filter((pid) => parent(pid) === this.#process.pid);
   }
 
-  /** Asks it to end, and resolves with its exit status. */
+  /** Asks it to end, and resolves with its exit status: null if it did not, and was killed. */
   async stop() {
     if (this.#process.exitCode === null && this.#process.signalCode === null) {
       this.#process.kill("SIGTERM");
+      const killing = setTimeout(() => this.#process.kill("SIGKILL"), patience);
       await once(this.#process, "exit");
+      clearTimeout(killing);
     }
     rmSync(this.#home, { recursive: true, force: true });
     return this.#process.exitCode;
@@ -83,6 +86,7 @@ export class Host {
     const file = join(this.#home, "zope.conf");
     writeFileSync(file, conf(this.#home, port, more));
     this.#process = spawn(program, ["serve", "-c", file], { stdio: ["ignore", "inherit", "pipe"] });
+    const killing = setTimeout(() => this.#process.kill("SIGKILL"), patience);
     await new Promise((ready, failed) => {
       const give = (why) => failed(new Error(`the host did not become ready: ${why}\n${this.log}`));
       this.#process.on("error", give);
@@ -93,5 +97,6 @@ export class Host {
         if (this.address && line.includes("ready")) ready();
       });
     });
+    clearTimeout(killing);
   }
 }

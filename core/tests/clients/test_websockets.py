@@ -10,13 +10,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 MIB = 1 << 20
 
 
-# A host that does not answer fails its test; it does not hold up the run.
-@pytest.fixture(autouse=True)
-async def within_a_minute():
-    async with asyncio.timeout(60):
-        yield
-
-
 def echo(host, **options):
     return connect(host.url("/echo"), max_size=None, **options)
 
@@ -174,30 +167,35 @@ async def test_a_refusal_has_its_status(host, path, origin, status):
 # ---- chat
 
 
-async def join(host, room, name):
-    ws = await connect(host.url(f"/chat/{room}"))
-    await ws.send(json.dumps({"type": "join", "name": name}))
-    return ws
+async def tell(ws, **what):
+    await ws.send(json.dumps(what))
 
 
 async def hear(ws, **expected):
-    """The next thing said that has these fields; what else is said before is passed over."""
+    """The next thing said that has these fields; of what else is said before, only a refusal is not passed over."""
     while True:
         said = json.loads(await ws.recv())
         if expected.items() <= said.items():
             return said
+        assert said["type"] != "error", said
+
+
+async def enter(host, room, name):
+    """A client that is in the room, and its welcome: before that it may not speak, nor does it hear the others."""
+    ws = await connect(host.url(f"/chat/{room}"))
+    await tell(ws, type="join", name=name)
+    return ws, await hear(ws, type="welcome", name=name)
 
 
 async def test_two_clients_chat(host):
-    ann = await join(host, "py-two", "ann")
-    welcome = await hear(ann, type="welcome", name="ann")
+    ann, welcome = await enter(host, "py-two", "ann")
     assert (welcome["room"], welcome["members"], welcome["history"]) == ("py-two", ["ann"], [])
-    bob = await join(host, "py-two", "bob")
-    assert set((await hear(bob, type="welcome"))["members"]) == {"ann", "bob"}
+    bob, welcome = await enter(host, "py-two", "bob")
+    assert set(welcome["members"]) == {"ann", "bob"}
     await hear(ann, type="joined", name="bob")
 
     for speaker, name, text in [(ann, "ann", "hello bob"), (bob, "bob", 'hello "ann" <🙂>')]:
-        await speaker.send(json.dumps({"type": "say", "text": text}))
+        await tell(speaker, type="say", text=text)
         heard = [await hear(ws, type="message", name=name) for ws in (ann, bob)]
         assert heard[0] == heard[1]
         assert heard[0]["text"] == text
@@ -209,20 +207,18 @@ async def test_two_clients_chat(host):
 
 
 async def test_a_taken_name_is_answered_with_a_free_one(host):
-    ann = await join(host, "py-taken", "ann")
-    await hear(ann, type="welcome")
-    other = await join(host, "py-taken", "ann")
-    suggestion = (await hear(other, type="name-taken", name="ann"))["suggestion"]
-    await other.send(json.dumps({"type": "join", "name": suggestion}))
-    assert (await hear(other, type="welcome"))["name"] == suggestion
+    ann, _ = await enter(host, "py-taken", "ann")
+    async with connect(host.url("/chat/py-taken")) as other:
+        await tell(other, type="join", name="ann")
+        suggestion = (await hear(other, type="name-taken", name="ann"))["suggestion"]
+        await tell(other, type="join", name=suggestion)
+        await hear(other, type="welcome", name=suggestion)
     await ann.close()
-    await other.close()
 
 
 async def test_the_room_hears_of_an_abrupt_end(host):
-    ann = await join(host, "py-abrupt", "ann")
-    bob = await join(host, "py-abrupt", "bob")
-    await hear(bob, type="welcome")
+    ann, _ = await enter(host, "py-abrupt", "ann")
+    bob, _ = await enter(host, "py-abrupt", "bob")
     await hear(ann, type="joined", name="bob")
     bob.transport.abort()
     await hear(ann, type="left", name="bob")
@@ -230,13 +226,12 @@ async def test_the_room_hears_of_an_abrupt_end(host):
 
 
 async def test_rooms_do_not_hear_each_other_and_keep_their_history(host):
-    here, there = await join(host, "py-here", "ann"), await join(host, "py-there", "ann")
+    (here, _), (there, _) = await enter(host, "py-here", "ann"), await enter(host, "py-there", "ann")
     for ws, text in [(here, "said here"), (there, "said there")]:
-        await ws.send(json.dumps({"type": "say", "text": text}))
+        await tell(ws, type="say", text=text)
         await hear(ws, type="message", text=text)
-    late = await join(host, "py-here", "bob")
-    history = (await hear(late, type="welcome"))["history"]
-    assert [(message["name"], message["text"]) for message in history] == [("ann", "said here")]
+    late, welcome = await enter(host, "py-here", "bob")
+    assert [(message["name"], message["text"]) for message in welcome["history"]] == [("ann", "said here")]
     for ws in (here, there, late):
         await ws.close()
 
@@ -247,7 +242,7 @@ async def test_nonsense_is_answered_and_the_room_goes_on(host, nonsense):
     await ws.send(nonsense)
     try:
         assert (await hear(ws, type="error"))["reason"]
-        await ws.send(json.dumps({"type": "join", "name": "ann"}))
+        await tell(ws, type="join", name="ann")
         await hear(ws, type="welcome")
     except ConnectionClosed as closed:
         assert closed.rcvd.code in (1003, 1007, 1008)

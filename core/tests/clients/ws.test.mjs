@@ -177,27 +177,29 @@ for (const [path, origin, status] of [
 
 // ---- chat
 
-async function join(room, name) {
-  const client = await Client.open(`/chat/${room}`);
-  tell(client, { type: "join", name });
-  return client;
-}
-
 const tell = (client, what) => client.ws.send(JSON.stringify(what));
 
-/** The next thing said that has these fields; what else is said before is passed over. */
+/** The next thing said that has these fields; of what else is said before, only a refusal is not passed over. */
 async function hear(client, expected) {
   for (;;) {
     const said = JSON.parse(await client.next());
     if (Object.entries(expected).every(([key, value]) => said[key] === value)) return said;
+    assert.notEqual(said.type, "error", said.reason);
   }
 }
 
+/** A client that is in the room, and its welcome: before that it may not speak, nor does it hear the others. */
+async function enter(room, name) {
+  const client = await Client.open(`/chat/${room}`);
+  tell(client, { type: "join", name });
+  return [client, await hear(client, { type: "welcome", room, name })];
+}
+
 test("two clients chat", within, async () => {
-  const ann = await join("ws-two", "ann");
-  assert.deepEqual((await hear(ann, { type: "welcome", room: "ws-two", name: "ann" })).members, ["ann"]);
-  const bob = await join("ws-two", "bob");
-  assert.deepEqual((await hear(bob, { type: "welcome" })).members.sort(), ["ann", "bob"]);
+  const [ann, alone] = await enter("ws-two", "ann");
+  assert.deepEqual(alone.members, ["ann"]);
+  const [bob, both] = await enter("ws-two", "bob");
+  assert.deepEqual(both.members.sort(), ["ann", "bob"]);
   await hear(ann, { type: "joined", name: "bob" });
   for (const [speaker, name, text] of [[ann, "ann", "hello bob"], [bob, "bob", 'hello "ann" <🙂>']]) {
     tell(speaker, { type: "say", text });
@@ -209,8 +211,8 @@ test("two clients chat", within, async () => {
 });
 
 test("the room hears of an abrupt end", within, async () => {
-  const ann = await join("ws-abrupt", "ann");
-  const bob = await join("ws-abrupt", "bob");
+  const [ann] = await enter("ws-abrupt", "ann");
+  const [bob] = await enter("ws-abrupt", "bob");
   await hear(ann, { type: "joined", name: "bob" });
   bob.ws.terminate();
   await hear(ann, { type: "left", name: "bob" });

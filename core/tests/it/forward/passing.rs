@@ -222,20 +222,22 @@ fn a_chat_behind_a_forward_is_one_chat() {
     let behind = Host::start(&chat);
     let host = forward(&format!("ws://{}/chat", behind.addr("main")), "", "");
     let addr = host.addr("main");
-    let joined = |name: &str| {
-        let mut ws = Client::ws(&addr, "/app/lobby");
-        ws.text(&format!(r#"{{"type":"join","name":"{name}"}}"#));
-        ws
-    };
-    let (mut one, mut two) = (joined("one"), joined("two"));
-    let said = |ws: &mut Ws| loop {
+    let said = |ws: &mut Ws, what: &str| loop {
         match ws.next() {
-            Event::Text(text) if text.contains("to all of you") => return,
+            Event::Text(text) if text.contains(what) => return,
             Event::Text(_) => {}
             other => panic!("{other:?}"),
         }
     };
+    // Whoever speaks before the welcome is refused.
+    let joined = |name: &str| {
+        let mut ws = Client::ws(&addr, "/app/lobby");
+        ws.text(&format!(r#"{{"type":"join","name":"{name}"}}"#));
+        said(&mut ws, "welcome");
+        ws
+    };
+    let (mut one, mut two) = (joined("one"), joined("two"));
     one.text(r#"{"type":"say","text":"to all of you"}"#);
-    said(&mut two);
-    said(&mut one);
+    said(&mut two, "to all of you");
+    said(&mut one, "to all of you");
 }
