@@ -6,6 +6,7 @@ It counts credit both ways, splits long messages, answers pings and ends when th
 """
 
 import os
+import re
 import select
 import socket
 import struct
@@ -22,6 +23,7 @@ FRAME_BYTES_MAX = 262_144
 FRAGMENT_BYTES = 65_536
 UNCOUNTED = 0xFFFFFFFF
 STREAM_BYTES, STREAM_MESSAGES, LINK_BYTES = 65_536, 64, 16_777_216  # what the host may send [4.3]
+CLOSE_WISH = re.compile(rb"close (\d{4})\b ?(.{0,123})", re.DOTALL)  # what a client says to be closed
 
 NONE, PROTOCOL, VERSION, UNSUPPORTED, FLOW, TOO_BIG, LIMIT, TIMEOUT, FAULT, DENIED, BAD_TEXT = range(11)
 
@@ -364,6 +366,8 @@ class Endpoint:
         self.accept(id)
 
     def message(self, id, text, payload):
+        if text and (wish := CLOSE_WISH.fullmatch(payload)) and AUX_RULES[CLOSE, E](int(wish[1])):
+            return self.close(id, int(wish[1]), wish[2].decode())
         stream = self.streams[id]
         stream.count += 1
         self.send(id, text, payload)

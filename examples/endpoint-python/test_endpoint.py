@@ -164,6 +164,17 @@ class Conversation(unittest.TestCase):
         self.say(self.data(b"late", 2))
         self.hear_nothing()
 
+    def test_a_client_that_asks_for_it_is_closed(self):
+        self.agree()
+        self.open()
+        self.say(self.data("close 4001 genug 🙂".encode(), 1), self.data(b"close 1005", 2), self.close(code=4001))
+        frame = self.hear()
+        self.assertEqual((frame.type, frame.aux, frame.numbers), (endpoint.CLOSE, 4001, [0]))
+        self.assertEqual(frame.rest.decode(), "genug 🙂")
+        self.assertEqual(self.hear_data(), b"close 1005")  # nobody may send that code
+        self.assertEqual(self.hear_data(), b"message 1")
+        self.assertEqual(self.hear().type, endpoint.CLOSED)
+
     def test_long_messages_go_in_fragments_both_ways(self):
         self.agree()
         self.open()
