@@ -1,16 +1,21 @@
-"""Starts the real host on a free port, with the bundled plugins `echo` and `chat`."""
+"""Starts the real host on a free port, with the bundled plugin `chat` and an endpoint of each kind."""
 
+import asyncio
 import os
 import pathlib
 import re
 import signal
 import subprocess
+import sys
 import threading
+from dataclasses import dataclass
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-PROGRAM = os.environ.get("SWITCHBOARD", str(ROOT / "target/debug/switchboard"))
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parents[2]
+SWITCHBOARD = os.environ.get("SWITCHBOARD", str(ROOT / "target/debug/switchboard"))
+PATIENCE_SECONDS = 30
 
 CONF = """
 instancehome {home}
@@ -25,25 +30,78 @@ plugin-path {root}/target/debug
     </config>
   </plugin>
 </websocket>
-<websocket /echo>
-  <plugin echo />
-</websocket>
 """
 
 
-class Host:
-    """One running host. `log` is all it has said so far, for the message of a failed test."""
+class Program:
+    """A running program. `log` is all it has said so far."""
 
-    def __init__(self, home):
-        conf = home / "zope.conf"
-        conf.write_text(CONF.format(home=home, root=ROOT))
-        self.log, self.address, self.ready = "", None, False
-        self._spoken = threading.Event()
-        self._process = subprocess.Popen([PROGRAM, "serve", "-c", str(conf)], stderr=subprocess.PIPE, text=True)
+    def __init__(self, command, **pipes):
+        self.log, self._over, self._said = "", False, threading.Condition()
+        self._process = subprocess.Popen(command, text=True, **pipes)
         threading.Thread(target=self._read, daemon=True).start()
-        if not self._spoken.wait(timeout=30) or not self.ready:
-            self._process.kill()
-            raise RuntimeError(f"the host did not become ready:\n{self.log}")
+
+    def wait_for(self, pattern, since=0):
+        """The first match in what it says, from a place in its log on."""
+        find = lambda: re.search(pattern, self.log[since:], re.MULTILINE)
+        with self._said:
+            self._said.wait_for(lambda: find() or self._over, PATIENCE_SECONDS)
+            assert find(), f"{pattern} is not in what was said:\n{self.log}"
+            return find()
+
+    def is_running(self):
+        return self._process.poll() is None
+
+    def wait(self):
+        """Its exit status. It has been asked to end."""
+        try:
+            return self._process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise RuntimeError(f"it did not end:\n{self.log}") from None
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+
+    def _read(self):
+        for line in self._process.stderr or self._process.stdout:
+            with self._said:
+                self.log += line
+                self._said.notify_all()
+        with self._said:
+            self._over = True
+            self._said.notify_all()
+
+
+class Upstream(Program):
+    """The server of the package `websockets` that the host forwards to."""
+
+    def __init__(self):
+        command = [sys.executable, "-B", HERE / "upstream.py"]
+        super().__init__(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.address = self.wait_for(r"^listening on (\S+)$")[1]
+
+    def stop(self):
+        self._process.stdin.close()
+        return self.wait()
+
+
+class Host(Program):
+    """One running host, ready with all its endpoints."""
+
+    def __init__(self, home, upstream):
+        endpoints = (HERE / "endpoints.conf").read_text()
+        endpoints = endpoints.replace("@ROOT@", str(ROOT)).replace("@UPSTREAM@", upstream.address)
+        (home / "zope.conf").write_text(CONF.format(home=home, root=ROOT) + endpoints)
+        super().__init__([SWITCHBOARD, "serve", "-c", home / "zope.conf"], stderr=subprocess.PIPE)
+        try:
+            self.address = self.wait_for(r"listening on (\S+) \(listener main\)")[1]
+            for ready in [": ready: ", "/cpp: ready$", "/python: ready$"]:
+                self.wait_for(ready)
+        except AssertionError:
+            self.kill()
+            raise
 
     def url(self, path):
         return f"ws://{self.address}{path}"
@@ -51,39 +109,78 @@ class Host:
     def stop(self):
         """Asks it to end, and returns its exit status."""
         self._process.send_signal(signal.SIGTERM)
-        try:
-            return self._process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            raise RuntimeError(f"the host did not end:\n{self.log}") from None
+        return self.wait()
 
-    def is_running(self):
-        return self._process.poll() is None
 
-    def _read(self):
-        for line in self._process.stderr:
-            self.log += line
-            if found := re.search(r"listening on (\S+)", line):
-                self.address = found[1]
-            if "ready" in line and self.address:
-                self.ready = True
-                self._spoken.set()
-        self._spoken.set()  # it ended
+@dataclass(frozen=True)
+class Kind:
+    """A way to answer.
+
+    `path` echoes, and `in_order` also what comes together with a Close.
+    `closing` closes when asked, and says in a log how its clients end.
+    """
+
+    path: str
+    in_order: str
+    closing: str
+    logs_as: str
+    counts: bool = False  # says "message 7" behind its seventh answer
+
+
+KINDS = {
+    "plugin": Kind("/echo", "/echo", "/probe", "plugin: /probe .*: "),
+    "cpp": Kind("/cpp", "/cpp", "/cpp", "program: /cpp: "),
+    "python": Kind("/python", "/python", "/python", "program: /python: ", counts=True),
+    "forward": Kind("/forward", "/forward-in-order", "/forward", "^"),
+}
+
+
+class Endpoint:
+    """One of the kinds, behind the shared host, for one test."""
+
+    def __init__(self, host, upstream, kind):
+        self.host, self.kind = host, KINDS[kind]
+        self._log = upstream if kind == "forward" else host
+        self._since = len(self._log.log)
+        self.url, self.in_order_url = host.url(self.kind.path), host.url(self.kind.in_order)
+        self.closing_url = host.url(self.kind.closing)
+
+    async def saw_end(self, code, reason):
+        """Waits until the endpoint itself says that a client has ended so."""
+        line = f"{self.kind.logs_as}.*has ended with {code} ?{re.escape(reason)}$"
+        await asyncio.to_thread(self._log.wait_for, line, self._since)
+
+
+@pytest.fixture(scope="session")
+def upstream():
+    upstream = Upstream()
+    yield upstream
+    assert upstream.stop() == 0, upstream.log
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory, upstream):
+    """The host that the tests share. Whatever they do to it, it goes on to the end."""
+    host = Host(tmp_path_factory.mktemp("host"), upstream)
+    yield host
+    assert host.is_running(), f"the host ended on its way:\n{host.log}"
+    assert host.stop() == 0, host.log
 
 
 @pytest.fixture
-def new_host(tmp_path):
+def new_host(tmp_path, upstream):
     """A host of the test's own, to be stopped by it."""
-    host = Host(tmp_path)
+    host = Host(tmp_path, upstream)
     yield host
     if host.is_running():
         host.stop()
 
 
-@pytest.fixture(scope="session")
-def host(tmp_path_factory):
-    """The host that the tests share. Whatever they do to it, it goes on to the end."""
-    host = Host(tmp_path_factory.mktemp("host"))
-    yield host
-    assert host.is_running(), f"the host ended on its way:\n{host.log}"
-    assert host.stop() == 0, host.log
+@pytest.fixture(params=KINDS)
+def endpoint(request, host, upstream):
+    return Endpoint(host, upstream, request.param)
+
+
+@pytest.fixture
+def forward(host, upstream):
+    return Endpoint(host, upstream, "forward")

@@ -120,7 +120,9 @@ impl Endpoint for Probe {
         conn.send_text(&answer).expect("an answer finds room");
     }
 
-    fn closed(&self, _conn: &Conn, session: &mut Session, end: &Closed<'_>) {
+    fn closed(&self, conn: &Conn, session: &mut Session, end: &Closed<'_>) {
+        let ended = format!("client has ended with {} {}", end.code, end.reason);
+        conn.log(Level::Info, &ended);
         let how = format!("{:?} {} {}", end.why, end.code, end.reason);
         self.ledger.closed(&session.name, how.trim_end());
         session.panic_in("closed");
