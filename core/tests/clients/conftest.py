@@ -1,4 +1,4 @@
-"""Starts the real host on a free port, with the bundled plugin `chat` and an endpoint of each kind."""
+"""Starts the real host on a free port, with the bundled plugins `echo` and `chat`, and endpoints of the other kinds."""
 
 import asyncio
 import os
@@ -29,6 +29,9 @@ plugin-path {root}/target/debug
       history 50
     </config>
   </plugin>
+</websocket>
+<websocket /echo>
+  <plugin echo />
 </websocket>
 """
 

@@ -1,7 +1,7 @@
 // Starts the real host, for the tests written in JavaScript.
 
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -36,9 +36,30 @@ plugin-path ${root}/target/debug
 ${more}
 `;
 
-/** One running host, in a directory of its own that ends with it. */
-export class Host {
+/** A running program. `log` is all it has said so far. */
+export class Program {
   log = "";
+  #said = new EventEmitter().setMaxListeners(100);
+
+  follow(stream) {
+    createInterface(stream).on("line", (line) => {
+      this.log += `${line}\n`;
+      this.#said.emit("line");
+    });
+  }
+
+  /** Resolves with the first match in what it says, from a place in its log on. */
+  async waitFor(pattern, since = 0) {
+    for (;;) {
+      const found = this.log.slice(since).match(pattern);
+      if (found) return found;
+      await once(this.#said, "line");
+    }
+  }
+}
+
+/** One running host, in a directory of its own that ends with it. */
+export class Host extends Program {
   #home = mkdtempSync(join(tmpdir(), "switchboard-"));
   #process;
 
@@ -86,17 +107,16 @@ export class Host {
     const file = join(this.#home, "zope.conf");
     writeFileSync(file, conf(this.#home, port, more));
     this.#process = spawn(program, ["serve", "-c", file], { stdio: ["ignore", "inherit", "pipe"] });
+    this.follow(this.#process.stderr);
     const killing = setTimeout(() => this.#process.kill("SIGKILL"), patience);
-    await new Promise((ready, failed) => {
-      const give = (why) => failed(new Error(`the host did not become ready: ${why}\n${this.log}`));
-      this.#process.on("error", give);
-      this.#process.on("exit", (code, signal) => give(`it ended with ${code ?? signal}`));
-      createInterface(this.#process.stderr).on("line", (line) => {
-        this.log += `${line}\n`;
-        this.address ??= line.match(/listening on (\S+)/)?.[1];
-        if (this.address && line.includes("ready")) ready();
+    const ended = new Promise((_, failed) => {
+      this.#process.on("error", failed);
+      this.#process.on("exit", (code, signal) => {
+        failed(new Error(`the host did not become ready: it ended with ${code ?? signal}\n${this.log}`));
       });
     });
+    await Promise.race([this.waitFor(/: ready: /), ended]);
     clearTimeout(killing);
+    this.address = this.log.match(/listening on (\S+) \(listener main\)/)[1];
   }
 }

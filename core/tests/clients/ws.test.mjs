@@ -1,18 +1,31 @@
-// The npm package `ws`, a client nobody here wrote, against the real host.
+// The npm package `ws`, a client nobody here wrote, and endpoints of every kind behind a real host.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import WebSocket from "ws";
-import { Host } from "./host.mjs";
+import { kinds, startHost, Upstream } from "./kinds.mjs";
 
 const MiB = 1 << 20;
-const within = { timeout: 20_000 };
+const within = { timeout: 60_000 };
+let upstream;
 let host;
 
-before(async () => (host = await Host.start()), within);
-after(async () => assert.equal(await host.stop(), 0, host.log), within);
+before(async () => {
+  upstream = await Upstream.start();
+  host = await startHost(upstream);
+}, within);
+
+after(async () => {
+  assert.equal(await host.stop(), 0, host.log);
+  assert.equal(await upstream.stop(), 0, upstream.log);
+}, within);
+
+/** A test of each kind of endpoint. */
+function everywhere(name, run) {
+  for (const [kind, how] of Object.entries(kinds)) test(`${kind}: ${name}`, within, () => run(how));
+}
 
 /** A client that keeps all it hears, so that nothing is lost between two awaits. */
 class Client {
@@ -22,10 +35,15 @@ class Client {
   static async open(path, ...options) {
     const client = new Client();
     client.ws = new WebSocket(host.url(path), ...options);
+    client.pings = [];
+    client.pongs = [];
     client.ended = once(client.ws, "close").then(([code, reason]) => ({ code, reason: String(reason) }));
     client.ws.on("message", (data, isBinary) => client.#hear(isBinary ? data : String(data)));
+    client.ws.on("ping", (data) => client.pings.push(String(data)));
+    client.ws.on("pong", (data) => client.pongs.push(String(data)));
     client.ws.on("upgrade", (response) => (client.response = response));
     await once(client.ws, "open");
+    client.ws.on("error", () => {}); // "close" follows, and says more
     return client;
   }
 
@@ -38,17 +56,29 @@ class Client {
     });
   }
 
+  /** Hears what was sent again. Where the endpoint counts its answers, its next message is the count. */
+  async expect({ counts }, ...messages) {
+    for (const message of messages) {
+      assert.ok(same(await this.next(), message), "another message");
+      this.answers = (this.answers ?? 0) + 1;
+      if (counts) assert.equal(await this.next(), `message ${this.answers}`);
+    }
+  }
+
   #hear(message) {
     const waiting = this.#waiting.shift();
     waiting ? waiting(message) : this.#heard.push(message);
   }
 }
 
-async function checkEcho(...messages) {
-  const client = await Client.open("/echo");
+// Not deepEqual, which takes its time with 16 MiB, and much more to tell a difference.
+const same = (a, b) => (typeof a === "string" ? a === b : Buffer.isBuffer(b) && a.equals(b));
+
+async function checkEcho(kind, ...messages) {
+  const client = await Client.open(kind.path);
   for (const message of messages) {
     client.ws.send(message);
-    assert.deepEqual(await client.next(), message);
+    await client.expect(kind, message);
   }
   client.ws.close();
   await client.ended;
@@ -56,97 +86,190 @@ async function checkEcho(...messages) {
 
 // ---- messages
 
-test("text comes back", within, () => checkEcho("hello", "Grüße, 世界 🙂", "\0 and \r\n"));
+everywhere("text comes back", (kind) => checkEcho(kind, "hello", "Grüße, 世界 🙂", "\0 and \r\n"));
 
-test("binary comes back", within, () => checkEcho(Buffer.from([...Array(256).keys()]), Buffer.from([0xff, 0xfe])));
+everywhere("binary comes back", (kind) =>
+  checkEcho(kind, Buffer.from([...Array(256).keys()]), Buffer.from([0xff, 0xfe])),
+);
 
-test("empty messages come back", within, () => checkEcho("", Buffer.alloc(0), ""));
+everywhere("empty messages come back", (kind) => checkEcho(kind, "", Buffer.alloc(0), ""));
 
-test("one mebibyte of text comes back", within, () => checkEcho("1 MiB of text...".repeat(MiB / 16)));
-
-test("one mebibyte of binary comes back", within, () => checkEcho(randomBytes(MiB)));
-
-test("a message over the limit is refused with 1009", within, async () => {
-  const client = await Client.open("/echo");
-  client.ws.send(Buffer.alloc(MiB + 1));
-  assert.equal((await client.ended).code, 1009);
+everywhere("each length of header is read and written", async (kind) => {
+  for (const size of [125, 126, 127, 65_535, 65_536, 65_537]) {
+    await checkEcho(kind, "x".repeat(size), Buffer.alloc(size, 0x80));
+  }
 });
 
-for (const [kind, chunk] of [["text", "0123456789abcdef"], ["binary", Buffer.from([0, 1, 0xfe, 0xff])]]) {
-  test(`64 fragments of ${kind} with pings between are one message`, within, async () => {
-    const client = await Client.open("/echo");
+everywhere("16 mebibytes of text come back", (kind) =>
+  checkEcho(kind, "Grüße, 世界 🙂 0123456789\n".repeat((16 * MiB) / 32)),
+);
+
+everywhere("16 mebibytes of binary come back", (kind) => checkEcho(kind, randomBytes(16 * MiB)));
+
+everywhere("a message over the limit is refused with 1009", async (kind) => {
+  const client = await Client.open(kind.path);
+  client.ws.send(Buffer.alloc(16 * MiB + 1));
+  assert.equal((await client.ended).code, 1009);
+  await checkEcho(kind, "still here");
+});
+
+everywhere("fragments that exceed the limit together are refused with 1009", async (kind) => {
+  const client = await Client.open(kind.path);
+  for (let i = 0; i < 16; i++) client.ws.send(Buffer.alloc(MiB), { fin: false });
+  client.ws.send("x", { fin: true });
+  assert.equal((await client.ended).code, 1009);
+  await checkEcho(kind, "still here");
+});
+
+for (const [type, chunk] of [["text", "0123456789abcdef"], ["binary", Buffer.from([0, 1, 0xfe, 0xff])]]) {
+  everywhere(`64 fragments of ${type} with pings between are one message`, async (kind) => {
+    const client = await Client.open(kind.path);
     const pings = Array.from({ length: 63 }, (_, i) => `ping ${i}`);
-    const pongs = [];
-    client.ws.on("pong", (data) => pongs.push(String(data)));
     for (const ping of pings) {
       client.ws.send(chunk, { fin: false });
       client.ws.ping(ping);
     }
     client.ws.send(chunk, { fin: true });
-    const expected = kind === "text" ? chunk.repeat(64) : Buffer.concat(Array(64).fill(chunk));
-    assert.deepEqual(await client.next(), expected);
-    assert.deepEqual(pongs, pings);
+    await client.expect(kind, type === "text" ? chunk.repeat(64) : Buffer.concat(Array(64).fill(chunk)));
+    assert.deepEqual(client.pongs, pings);
     client.ws.close();
   });
 }
 
-test("many messages at once come back in order", within, async () => {
-  const client = await Client.open("/echo");
+everywhere("a character split between fragments is whole again", async (kind) => {
+  const client = await Client.open(kind.path);
+  const smile = Buffer.from("🙂");
+  smile.forEach((byte, i) => client.ws.send(Buffer.from([byte]), { binary: false, fin: i === smile.length - 1 }));
+  await client.expect(kind, "🙂");
+  client.ws.close();
+});
+
+everywhere("many messages at once come back in order", async (kind) => {
+  const client = await Client.open(kind.path);
   const messages = Array.from({ length: 5_000 }, (_, i) => (i % 2 ? `${i}` : Buffer.from(`${i}`)));
   for (const message of messages) client.ws.send(message);
-  for (const message of messages) assert.deepEqual(await client.next(), message);
+  await client.expect(kind, ...messages);
+  client.ws.close();
+});
+
+test("forward: a server that answers in fragments is understood", within, async () => {
+  const client = await Client.open("/forward");
+  client.ws.send("fragments Grüße, 世界 🙂");
+  await client.expect(kinds.forward, "Grüße, 世界 🙂", Buffer.from("Grüße, 世界 🙂"));
+  client.ws.close();
+});
+
+// ---- pings
+
+everywhere("a ping has its pong", async (kind) => {
+  const client = await Client.open(kind.path);
+  for (const payload of ["", "there?", "p".repeat(125)]) {
+    client.ws.ping(payload);
+    const [pong] = await once(client.ws, "pong");
+    assert.equal(String(pong), payload);
+  }
+  client.ws.close();
+});
+
+everywhere("the host pings a silent client, and keeps one that answers", async (kind) => {
+  const client = await Client.open(kind.path);
+  for (let i = 0; i < 2; i++) await once(client.ws, "ping");
+  client.ws.send("still here");
+  await client.expect(kind, "still here");
+  assert.deepEqual([...new Set(client.pings)], [""]);
+  client.ws.close();
+});
+
+test("forward: a ping of the server reaches the client, and the pong the server", within, async () => {
+  const client = await Client.open("/forward");
+  client.ws.send("ping me");
+  await client.expect(kinds.forward, "pong");
+  assert.ok(client.pings.includes("are you there?"));
   client.ws.close();
 });
 
 // ---- ends
 
-for (const [code, reason] of [[1000, ""], [1000, "done"], [3000, "r".repeat(123)], [4999, "genug 🙂"]]) {
-  test(`the host answers a close with its code: ${code} ${reason.slice(0, 8)}`, within, async () => {
-    const client = await Client.open("/echo");
+/** Waits until the endpoint itself has said that a client has ended so. */
+function listen({ logsAs }) {
+  const log = logsAs === "^" ? upstream : host;
+  const since = log.log.length;
+  return (code, reason) => log.waitFor(new RegExp(`${logsAs}.*has ended with ${code} ?${reason}$`, "m"), since);
+}
+
+for (const [code, reason] of [[1000, ""], [1000, "done"], [1001, "moved"], [3000, "r".repeat(123)], [4999, "genug 🙂"]]) {
+  const close = `${code} ${reason.slice(0, 8)}`.trim();
+
+  everywhere(`a close of the client is answered, and the endpoint learns it: ${close}`, async (kind) => {
+    const sawEnd = listen(kind);
+    const client = await Client.open(kind.closing);
     client.ws.close(code, reason);
     assert.equal((await client.ended).code, code);
+    await sawEnd(code, reason);
+  });
+
+  everywhere(`a close of the endpoint reaches the client: ${close}`, async (kind) => {
+    const client = await Client.open(kind.closing);
+    client.ws.send(`close ${code} ${reason}`.trim());
+    assert.deepEqual(await client.ended, { code, reason });
   });
 }
 
-test("what was sent before a close is answered first", within, async () => {
-  const client = await Client.open("/echo");
+everywhere("a close without a code has none on the other side either", async (kind) => {
+  const sawEnd = listen(kind);
+  const client = await Client.open(kind.closing);
+  client.ws.close();
+  assert.equal((await client.ended).code, 1005);
+  await sawEnd(1005, "");
+});
+
+everywhere("what the endpoint said before its close comes before it", async (kind) => {
+  const client = await Client.open(kind.closing);
+  client.ws.send(kind.closing === "/probe" ? "echo last words" : "last words");
+  client.ws.send("close 4001 enough");
+  await client.expect(kind, "last words");
+  assert.deepEqual(await client.ended, { code: 4001, reason: "enough" });
+});
+
+everywhere("what was sent before a close is answered first", async (kind) => {
+  const client = await Client.open(kind.inOrder);
   client.ws.send("last words");
   client.ws.close(1000);
-  assert.equal(await client.next(), "last words");
+  await client.expect(kind, "last words");
   assert.equal((await client.ended).code, 1000);
 });
 
-test("an abrupt end leaves the host well", within, async () => {
+everywhere("an abrupt end leaves the others well", async (kind) => {
   for (let i = 0; i < 20; i++) {
-    const client = await Client.open("/echo");
+    const client = await Client.open(kind.path);
     client.ws.send(Buffer.alloc(65_536));
     client.ws.terminate();
     await client.ended;
   }
-  await checkEcho("still here");
+  await checkEcho(kind, "still here");
 });
 
-test("a stopping host says 1001 and exits well", within, async () => {
+test("a stopping host says 1001 to the clients of all, and exits well", within, async () => {
   const shared = host;
-  const own = (host = await Host.start());
-  const client = await Client.open("/echo");
+  const own = (host = await startHost(upstream));
+  const clients = await Promise.all(Object.values(kinds).map(({ path }) => Client.open(path)));
   host = shared;
-  const [{ code }, status] = await Promise.all([client.ended, own.stop()]);
-  assert.equal(code, 1001);
-  assert.equal(status, 0, own.log);
+  const stopped = own.stop();
+  for (const client of clients) assert.equal((await client.ended).code, 1001);
+  assert.equal(await stopped, 0, own.log);
 });
 
 // ---- handshakes
 
-test("an unknown subprotocol is not chosen", within, async () => {
+everywhere("an unknown subprotocol is not chosen", async ({ path }) => {
   // ws gives up by itself when none of those it offered is chosen; that it says so is the proof.
-  const ws = new WebSocket(host.url("/echo"), ["nobody.knows.this", "nor.this"]);
+  const ws = new WebSocket(host.url(path), ["nobody.knows.this", "nor.this"]);
   const [error] = await once(ws, "error");
   assert.match(error.message, /sent no subprotocol/);
 });
 
-test("offered compression is declined", within, async () => {
-  const client = await Client.open("/echo", { perMessageDeflate: true });
+everywhere("offered compression is declined", async ({ path }) => {
+  const client = await Client.open(path, { perMessageDeflate: true });
   assert.equal(client.response.headers["sec-websocket-extensions"], undefined);
   assert.equal(client.ws.extensions, "");
   client.ws.send("plain ".repeat(1000));
@@ -154,8 +277,8 @@ test("offered compression is declined", within, async () => {
   client.ws.close();
 });
 
-test("an origin of the same host is let in", within, async () => {
-  const client = await Client.open("/echo", { origin: `http://${host.address}` });
+everywhere("an origin of the same host is let in", async ({ path }) => {
+  const client = await Client.open(path, { origin: `http://${host.address}` });
   client.ws.close();
   assert.equal((await client.ended).code, 1005);
 });

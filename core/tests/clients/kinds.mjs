@@ -1,0 +1,47 @@
+// The ways to answer, behind one host: a plugin, programs in C++ and Python, and a forward to another server.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Host, Program, root } from "./host.mjs";
+
+const here = join(root, "core/tests/clients");
+
+// `path` echoes, and `inOrder` also what comes together with a Close. `closing` closes when asked, and says in a log
+// how its clients end. One that `counts` says "message 7" behind its seventh answer.
+export const kinds = {
+  plugin: { path: "/echo", inOrder: "/echo", closing: "/probe", logsAs: "plugin: /probe .*: " },
+  cpp: { path: "/cpp", inOrder: "/cpp", closing: "/cpp", logsAs: "program: /cpp: " },
+  python: { path: "/python", inOrder: "/python", closing: "/python", logsAs: "program: /python: ", counts: true },
+  forward: { path: "/forward", inOrder: "/forward-in-order", closing: "/forward", logsAs: "^" },
+};
+
+/** The server of the package `websockets` that the host forwards to. */
+export class Upstream extends Program {
+  #process;
+
+  static async start() {
+    const upstream = new Upstream();
+    const command = [join(root, "target/venv/bin/python"), ["-B", join(here, "upstream.py")]];
+    upstream.#process = spawn(...command, { stdio: ["pipe", "pipe", "inherit"] });
+    upstream.follow(upstream.#process.stdout);
+    upstream.address = (await upstream.waitFor(/^listening on (\S+)$/m))[1];
+    return upstream;
+  }
+
+  /** Asks it to end, and resolves with its exit status. */
+  async stop() {
+    this.#process.stdin.end();
+    const [status] = await once(this.#process, "exit");
+    return status;
+  }
+}
+
+/** A host that is ready with an endpoint of each kind. */
+export async function startHost(upstream) {
+  const conf = readFileSync(join(here, "endpoints.conf"), "utf8");
+  const host = await Host.start(0, conf.replaceAll("@ROOT@", root).replaceAll("@UPSTREAM@", upstream.address));
+  for (const ready of [/\/cpp: ready$/m, /\/python: ready$/m]) await host.waitFor(ready);
+  return host;
+}
