@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 export const root = resolve(fileURLToPath(import.meta.url), "../../../..");
-const patience = 15_000; // milliseconds, to become ready and to end; less than a test has
+const patience = 30_000; // milliseconds, to become ready and to end; less than a test has
 const program = process.env.SWITCHBOARD ?? join(root, "target/debug/switchboard");
 
 const conf = (home, port, more) => `

@@ -197,7 +197,8 @@ function listen({ logsAs }) {
   return (code, reason) => log.waitFor(new RegExp(`${logsAs}.*has ended with ${code} ?${reason}$`, "m"), since);
 }
 
-for (const [code, reason] of [[1000, ""], [1000, "done"], [1001, "moved"], [3000, "r".repeat(123)], [4999, "genug 🙂"]]) {
+const closes = [[1000, ""], [1000, "done"], [1001, "moved"], [3000, "r".repeat(123)], [4999, "genug 🙂"]];
+for (const [code, reason] of closes) {
   const close = `${code} ${reason.slice(0, 8)}`.trim();
 
   everywhere(`a close of the client is answered, and the endpoint learns it: ${close}`, async (kind) => {
