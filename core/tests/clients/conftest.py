@@ -102,7 +102,7 @@ class Host(Program):
             self.address = self.wait_for(r"listening on (\S+) \(listener main\)")[1]
             for ready in [": ready: ", "/cpp: ready$", "/python: ready$"]:
                 self.wait_for(ready)
-        except AssertionError:
+        except BaseException:  # a test's time may be over too
             self.kill()
             raise
 
