@@ -3,6 +3,7 @@
 
 use crate::ProtocolError;
 use crate::close::CloseFrame;
+use crate::deflate::{Agreed, Engine, Inflates, Inflation, Part, wire_bytes_max};
 use crate::frame::{FrameHeader, OpCode};
 use crate::mask::apply_mask;
 use crate::message::{Gathered, Kind};
@@ -21,7 +22,8 @@ pub enum Role {
 /// How much a peer may send at once. Given at each call, so that it can change at any time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest message, all its fragments together.
+    /// The longest message, all its fragments together, and inflated if it came compressed. On the
+    /// wire a compressed one may be longer by an eighth and 64 bytes, and so may its frames.
     pub message_bytes_max: usize,
     /// The longest frame of a message. Control frames have their own limit, of 125 bytes.
     pub frame_bytes_max: usize,
@@ -48,21 +50,29 @@ pub enum Event<'a> {
 /// Takes the bytes of a connection as they come, in pieces of any size, and returns its
 /// [`Event`]s.
 ///
-/// Between messages it holds no memory but its own few bytes.
+/// Between messages it holds no memory but its own few bytes; and, if compression with context
+/// takeover was agreed on, the window.
 #[derive(Debug)]
 pub struct Decoder {
     role: Role,
-    /// Whether an extension gives RSV1 a meaning. None does yet: permessage-deflate will.
-    rsv1_allowed: bool,
+    /// Whether RSV1 has a meaning, and which.
+    inflates: Inflates,
     phase: Phase,
     gathered: Gathered,
+    inflation: Option<Box<Inflation>>,
 }
 
 impl Decoder {
     /// A decoder for what comes after the handshake.
     pub fn new(role: Role) -> Self {
-        let gathered = Gathered::default();
-        Self { role, rsv1_allowed: false, phase: Phase::BOUNDARY, gathered }
+        let (phase, gathered) = (Phase::BOUNDARY, Gathered::default());
+        Self { role, inflates: Inflates::Never, phase, gathered, inflation: None }
+    }
+
+    /// A decoder for what comes after a handshake that agreed on permessage-deflate. Its messages
+    /// are inflated, and its errors those of what they inflate to.
+    pub fn with_deflate(role: Role, agreed: &Agreed) -> Self {
+        Self { inflates: Inflates::new(role, agreed), ..Self::new(role) }
     }
 
     /// Takes bytes from `input[*at..]`, advances `*at`, and returns the next event, or `None` when
@@ -75,6 +85,10 @@ impl Decoder {
     /// After an error each later call returns the same error. After a Close frame nothing more is
     /// parsed: later calls use up all input and return `None`.
     ///
+    /// Of a decoder [`with_deflate`](Self::with_deflate) the first compressed message brings an
+    /// [`Engine`] that it then keeps. Where there are many connections, use
+    /// [`next_in`](Self::next_in).
+    ///
     /// # Panics
     ///
     /// If `*at` is beyond the end of `input`.
@@ -84,8 +98,34 @@ impl Decoder {
         input: &'a mut [u8],
         at: &mut usize,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
+        self.advance(None, limits, input, at)
+    }
+
+    /// As [`next`](Self::next), but what is compressed is inflated by `engine`, which any number
+    /// of decoders may share. It may be another one at each call.
+    ///
+    /// # Panics
+    ///
+    /// If `*at` is beyond the end of `input`.
+    pub fn next_in<'a>(
+        &'a mut self,
+        engine: &mut Engine,
+        limits: &Limits,
+        input: &'a mut [u8],
+        at: &mut usize,
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
+        self.advance(Some(engine), limits, input, at)
+    }
+
+    fn advance<'a>(
+        &'a mut self,
+        engine: Option<&mut Engine>,
+        limits: &Limits,
+        input: &'a mut [u8],
+        at: &mut usize,
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
         self.settle();
-        let (content, place) = match self.step(limits, input, at) {
+        let (content, place) = match self.step(engine, limits, input, at) {
             Ok(Some(found)) => found,
             Ok(None) => {
                 self.gathered.rest();
@@ -93,6 +133,7 @@ impl Decoder {
             }
             Err(error) => {
                 self.gathered = Gathered::default();
+                self.inflation = None;
                 self.phase = Phase::Failed(error);
                 return Err(error);
             }
@@ -112,7 +153,7 @@ impl Decoder {
 
     /// Whether the next byte would begin a message: neither a frame nor a message is unfinished.
     ///
-    /// No heap memory is held then, once `next` has returned `None`.
+    /// No heap memory is held then, once `next` has returned `None`, but that of a window.
     pub fn is_idle(&self) -> bool {
         match &self.phase {
             Phase::Header(partial) => partial.is_empty() && self.gathered.open_kind().is_none(),
@@ -121,15 +162,24 @@ impl Decoder {
         }
     }
 
-    /// The heap memory that is held, in bytes: at most twice of what has come of a message, or the
-    /// 4 KiB that are kept from one message to the next.
+    /// The heap memory that is held for a message, in bytes: at most twice of what has come of it,
+    /// or the 4 KiB that are kept from one message to the next. Of a compressed one, twice of what
+    /// it has become, and a decompressor's 48 KiB or twice of what has come.
     pub fn buffered_bytes(&self) -> usize {
-        self.gathered.capacity()
+        let inflation = self.inflation.as_ref().map_or(0, |inflation| inflation.buffered_bytes());
+        self.gathered.capacity() + inflation
+    }
+
+    /// The heap memory of the window that the peer's messages may refer to: at most what was agreed
+    /// on, and none without context takeover.
+    pub fn window_bytes(&self) -> usize {
+        self.inflation.as_ref().map_or(0, |inflation| inflation.window_bytes())
     }
 
     /// Goes on until there is something to return, and tells what, and where it is.
     fn step(
         &mut self,
+        mut engine: Option<&mut Engine>,
         limits: &Limits,
         input: &mut [u8],
         at: &mut usize,
@@ -157,7 +207,7 @@ impl Decoder {
                 Phase::Payload(frame) => {
                     let part = frame.take(input, at);
                     let frame = *frame;
-                    if self.gather(&frame, part, limits)? {
+                    if self.gather(engine.as_deref_mut(), &frame, part, limits)? {
                         return Ok(Some((frame.content, Place::Gathered)));
                     }
                     if frame.rest > 0 {
@@ -189,7 +239,7 @@ impl Decoder {
         };
         // RFC 7692, section 6: of a message's frames only the first can carry RSV1.
         let opens = matches!(header.opcode, OpCode::Text | OpCode::Binary);
-        let rsv1_refused = header.rsv1 && !(opens && self.rsv1_allowed);
+        let rsv1_refused = header.rsv1 && !(opens && self.inflates != Inflates::Never);
         if rsv1_refused || header.rsv2 || header.rsv3 {
             return Err(ProtocolError::ReservedBits);
         }
@@ -200,10 +250,18 @@ impl Decoder {
             (Role::Client, Some(_)) => return Err(ProtocolError::Masked),
         };
         let rest = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
-        if !header.opcode.is_control() {
-            self.measure(rest, limits)?;
+        let is_compressed = header.rsv1 || (!header.opcode.is_control() && self.is_inflating());
+        match (header.opcode.is_control(), is_compressed) {
+            (true, _) => {}
+            (false, true) => self.measure_compressed(rest, limits)?,
+            (false, false) => self.measure(rest, limits)?,
         }
-        Ok(Frame { content, fin: header.fin, mask, rest })
+        Ok(Frame { content, fin: header.fin, is_compressed, mask, rest })
+    }
+
+    /// Whether the open message is a compressed one.
+    fn is_inflating(&self) -> bool {
+        self.inflation.as_ref().is_some_and(|inflation| inflation.is_open())
     }
 
     /// Holds what a frame of a message declares against the limits, before any of it has come.
@@ -218,11 +276,25 @@ impl Decoder {
         Ok(())
     }
 
+    /// The same for a message that will be inflated, which is measured again as it comes out.
+    #[cold]
+    fn measure_compressed(&self, declared: usize, limits: &Limits) -> Result<(), ProtocolError> {
+        let Limits { message_bytes_max, frame_bytes_max } = *limits;
+        if declared > wire_bytes_max(frame_bytes_max) {
+            return Err(ProtocolError::FrameTooBig { limit: frame_bytes_max });
+        }
+        let came = self.inflation.as_ref().map_or(0, |inflation| inflation.wire_len());
+        if declared > wire_bytes_max(message_bytes_max).saturating_sub(came) {
+            return Err(ProtocolError::MessageTooBig { limit: message_bytes_max });
+        }
+        Ok(())
+    }
+
     /// Whether the frame can be returned where it lies: it is all there, and all there is.
     fn is_whole(&self, frame: &Frame, available: usize) -> bool {
-        let is_fragment = matches!(frame.content, Content::Message(_))
-            && (!frame.fin || self.gathered.open_kind().is_some());
-        !is_fragment && frame.rest <= available
+        let is_part = matches!(frame.content, Content::Message(_))
+            && (!frame.fin || frame.is_compressed || self.gathered.open_kind().is_some());
+        !is_part && frame.rest <= available
     }
 
     /// Keeps a part of a payload that cannot be returned where it lies, and tells whether there is
@@ -230,11 +302,17 @@ impl Decoder {
     #[inline(never)]
     fn gather(
         &mut self,
+        engine: Option<&mut Engine>,
         frame: &Frame,
         part: &[u8],
         limits: &Limits,
     ) -> Result<bool, ProtocolError> {
-        if let Content::Message(kind) = frame.content {
+        if let (Content::Message(kind), true) = (frame.content, frame.is_compressed) {
+            let is_last = frame.fin && frame.rest == 0;
+            let part = Part { kind, bytes: part, is_last, limit: limits.message_bytes_max };
+            let inflation = self.inflation.get_or_insert_default();
+            inflation.push(engine, &part, &mut self.gathered)?;
+        } else if let Content::Message(kind) = frame.content {
             let rest = frame.fin.then_some(frame.rest);
             self.gathered.push_message(kind, part, rest, limits.message_bytes_max)?;
         } else {
@@ -245,7 +323,7 @@ impl Decoder {
         }
         self.phase = Phase::BOUNDARY;
         match frame.content {
-            Content::Message(_) if frame.fin => self.gathered.finish_message()?,
+            Content::Message(_) if frame.fin => self.finish_message()?,
             Content::Close => self.phase = phase_after_close(self.gathered.finished())?,
             _ => {}
         }
@@ -253,11 +331,25 @@ impl Decoder {
         Ok(frame.fin)
     }
 
+    fn finish_message(&mut self) -> Result<(), ProtocolError> {
+        self.gathered.finish_message()?;
+        if let Some(inflation) = self.inflation.as_mut().filter(|inflation| inflation.is_open()) {
+            inflation.finish(self.inflates, self.gathered.finished());
+            if inflation.is_needless() {
+                self.inflation = None;
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets what was lent out by the call before.
     fn settle(&mut self) {
         match self.phase {
             // What a Close frame leaves unfinished stays so.
-            Phase::Closed => self.gathered = Gathered::default(),
+            Phase::Closed => {
+                self.gathered = Gathered::default();
+                self.inflation = None;
+            }
             _ if self.phase.is_in_control() => {}
             _ => self.gathered.settle(),
         }

@@ -28,6 +28,17 @@ pub fn write_message(out: &mut Vec<u8>, kind: Kind, payload: &[u8], mask: Option
     write_frame(out, kind.into(), payload, mask);
 }
 
+/// Appends a message in one frame, whose payload is deflated if `rsv1` says so.
+pub(crate) fn write_message_frame(
+    out: &mut Vec<u8>,
+    rsv1: bool,
+    kind: Kind,
+    payload: &[u8],
+    mask: Option<[u8; 4]>,
+) {
+    write_frame_with(out, rsv1, kind.into(), payload, mask);
+}
+
 /// Appends a Ping. What goes over 125 bytes of payload is left out.
 pub fn write_ping(out: &mut Vec<u8>, payload: &[u8], mask: Option<[u8; 4]>) {
     write_frame(out, OpCode::Ping, cut(payload), mask);
@@ -51,8 +62,18 @@ fn cut(payload: &[u8]) -> &[u8] {
 }
 
 fn write_frame(out: &mut Vec<u8>, opcode: OpCode, payload: &[u8], mask: Option<[u8; 4]>) {
+    write_frame_with(out, false, opcode, payload, mask);
+}
+
+fn write_frame_with(
+    out: &mut Vec<u8>,
+    rsv1: bool,
+    opcode: OpCode,
+    payload: &[u8],
+    mask: Option<[u8; 4]>,
+) {
     let mut header = [0; HEADER_BYTES_MAX];
-    let used = encode_header(&mut header, true, false, opcode, payload.len(), mask);
+    let used = encode_header(&mut header, true, rsv1, opcode, payload.len(), mask);
     out.reserve(used + payload.len());
     out.extend_from_slice(&header[..used]);
     let start = out.len();

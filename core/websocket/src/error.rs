@@ -1,4 +1,5 @@
-//! What a peer can do wrong, one variant for each rule of RFC 6455, and what it is told.
+//! What a peer can do wrong, one variant for each rule of RFC 6455 and RFC 7692, and what it is
+//! told.
 //! A normal close is no error: it is [`Event::Close`](crate::Event::Close).
 
 use thiserror::Error;
@@ -54,6 +55,9 @@ pub enum ProtocolError {
     /// Section 8.1: the payload of a text message, all its fragments together, is UTF-8.
     #[error("a text message is not UTF-8")]
     TextNotUtf8,
+    /// RFC 7692, section 7.2.2: a compressed message is deflate blocks, and complete.
+    #[error("a compressed message cannot be inflated")]
+    DeflateInvalid,
     /// Section 10.4: a frame declares more than [`Limits::frame_bytes_max`](crate::Limits).
     #[error("a frame is longer than {limit} bytes")]
     FrameTooBig {
@@ -72,7 +76,9 @@ impl ProtocolError {
     /// What the peer is told. RFC 6455, section 7.4.1.
     pub fn close_code(&self) -> CloseCode {
         match self {
-            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 | Self::DeflateInvalid => {
+                CloseCode::INVALID_PAYLOAD
+            }
             Self::FrameTooBig { .. } | Self::MessageTooBig { .. } => CloseCode::TOO_BIG,
             Self::ReservedOpcode(_)
             | Self::ReservedBits
@@ -100,6 +106,7 @@ mod tests {
         assert_eq!(ProtocolError::CloseCodeInvalid(1005).close_code().get(), 1002);
         assert_eq!(ProtocolError::TextNotUtf8.close_code().get(), 1007);
         assert_eq!(ProtocolError::CloseReasonNotUtf8.close_code().get(), 1007);
+        assert_eq!(ProtocolError::DeflateInvalid.close_code().get(), 1007);
         assert_eq!(ProtocolError::FrameTooBig { limit: 1 }.close_code().get(), 1009);
         assert_eq!(ProtocolError::MessageTooBig { limit: 1 }.close_code().get(), 1009);
     }

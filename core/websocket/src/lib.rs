@@ -1,4 +1,4 @@
-//! RFC 6455 frames and messages, without I/O.
+//! RFC 6455 frames and messages, compressed by RFC 7692 if both sides wish, without I/O.
 //!
 //! Bytes go in, events come out: the caller owns the socket, the clock, and the randomness. So the
 //! same code serves a server and a client, blocking or not, and a test needs no network.
@@ -80,10 +80,16 @@
 //! # Ok::<(), switchboard_websocket::ProtocolError>(())
 //! ```
 //!
+//! # Compression
+//!
+//! Both sides may agree to compress messages, by permessage-deflate of RFC 7692: see [`deflate`],
+//! and [`handshake::deflate`] for how they agree.
+//!
 //! # What holds
 //!
 //! * Nothing is reserved on the peer's word: what a header declares is held against [`Limits`], and
-//!   memory grows with the bytes that came, to at most twice of them.
+//!   memory grows with the bytes that came, to at most twice of them. What is compressed is held
+//!   against them while it is inflated, not afterwards.
 //! * Time is linear in the bytes, whatever the fragments: no byte of a text is validated twice,
 //!   except those of a character that was cut through.
 //! * What comes out does not depend on how the bytes were cut when they came in.
@@ -97,6 +103,9 @@ pub mod handshake;
 mod url;
 
 mod decoder;
+
+pub mod deflate;
+
 mod encode;
 
 mod phase;

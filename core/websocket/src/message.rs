@@ -50,6 +50,11 @@ impl Gathered {
         self.message_len
     }
 
+    /// What has come of the open message.
+    pub(crate) fn message(&self) -> &[u8] {
+        &self.bytes[..self.message_len]
+    }
+
     /// Takes an unmasked part of a message, which is open from then on. With `rest` it is known
     /// that so many bytes follow, and are the last.
     pub(crate) fn push_message(

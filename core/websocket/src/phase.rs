@@ -97,6 +97,8 @@ pub(crate) enum Content {
 pub(crate) struct Frame {
     pub(crate) content: Content,
     pub(crate) fin: bool,
+    /// Part of a message that is to be inflated.
+    pub(crate) is_compressed: bool,
     /// As the next byte sees it: its own key byte first.
     pub(crate) mask: [u8; 4],
     /// How many bytes of the payload have not come.

@@ -14,12 +14,15 @@
 //! assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 //! ```
 
+pub mod deflate;
+mod extensions;
 mod request;
 mod response;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha1::{Digest, Sha1};
 
+pub use extensions::{Extension, MalformedExtensions, extensions};
 pub use request::{Request, RequestError, is_reserved};
 pub use response::{Response, ResponseError, response_head_len};
 
@@ -56,7 +59,8 @@ pub fn has_token(value: &str, token: &str) -> bool {
 /// The elements of a comma separated list, without the blanks round them; empty ones are left out,
 /// as RFC 9110, section 5.6.1.2 says.
 ///
-/// Not for lists whose elements may have quoted parameters, as in `Sec-WebSocket-Extensions`. What
+/// Not for lists whose elements may have quoted parameters, as in `Sec-WebSocket-Extensions`: see
+/// [`extensions()`]. What
 /// an element may contain is not looked at: see [`is_token`].
 pub fn tokens(value: &str) -> impl Iterator<Item = &str> {
     value.split(',').map(|element| element.trim_matches([' ', '\t'])).filter(|e| !e.is_empty())

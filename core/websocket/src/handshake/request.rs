@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::deflate::Offer;
 use super::{VERSION, is_key, is_token};
 
 /// What a client asks for. Written by [`write`](Self::write), which refuses what would not be one
@@ -30,14 +31,16 @@ pub struct Request<'a> {
     pub origin: Option<&'a str>,
     /// What is offered, the best first.
     pub subprotocols: &'a [&'a str],
+    /// Whether compression is offered, and which.
+    pub deflate: Option<Offer>,
     /// Further headers, sent in this order. The value need not be UTF-8.
     pub headers: &'a [(&'a str, &'a [u8])],
 }
 
 impl<'a> Request<'a> {
-    /// A request without an origin, subprotocols or further headers.
+    /// A request without an origin, subprotocols, compression or further headers.
     pub fn new(host: &'a str, target: &'a str, key: &'a str) -> Self {
-        Self { host, target, key, origin: None, subprotocols: &[], headers: &[] }
+        Self { host, target, key, origin: None, subprotocols: &[], deflate: None, headers: &[] }
     }
 
     /// Appends the request to `out`.
@@ -64,6 +67,9 @@ impl<'a> Request<'a> {
         }
         if !self.subprotocols.is_empty() {
             line(&[b"Sec-WebSocket-Protocol: ", self.subprotocols.join(", ").as_bytes()]);
+        }
+        if let Some(offer) = self.deflate {
+            line(&[b"Sec-WebSocket-Extensions: ", offer.to_string().as_bytes()]);
         }
         line(&[]);
         Ok(())
@@ -171,6 +177,7 @@ mod tests {
         key: KEY,
         origin: None,
         subprotocols: &[],
+        deflate: None,
         headers: &[],
     };
 
@@ -181,6 +188,7 @@ mod tests {
             target: "/a%20b?c=d",
             origin: Some("https://example.com"),
             subprotocols: &["chat.v2", "chat"],
+            deflate: Some(Offer::default()),
             headers: &[("Authorization", b"Basic YTpi"), ("X-Name", "J\u{fc}rgen".as_bytes())],
             ..PLAIN
         };
@@ -198,6 +206,7 @@ mod tests {
              Authorization: Basic YTpi\r\n\
              X-Name: Jürgen\r\n\
              Sec-WebSocket-Protocol: chat.v2, chat\r\n\
+             Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
              \r\n"
         );
     }

@@ -2,8 +2,10 @@
 
 use thiserror::Error;
 
+use super::deflate::{AnswerError, Offer};
 use super::request::is_value;
 use super::{accept_key, has_token, is_token};
+use crate::deflate::Agreed;
 
 /// The length of a response's head, its empty line included, or `None` if more must come.
 ///
@@ -71,12 +73,42 @@ impl<'a> Response<'a> {
         self.headers.iter().filter(is_it).map(|(_, value)| *value)
     }
 
-    /// Holds the response against the request's key and what it offered, and returns the server's
-    /// choice among the subprotocols. The connection is open then.
+    /// Holds the response against the request's key and the subprotocols that it offered, and
+    /// returns the server's choice among them. The connection is open then.
+    ///
+    /// For a request that did not offer compression; see [`check_deflate`](Self::check_deflate).
     ///
     /// # Errors
     /// The first rule of section 4.1 that the server broke; or its refusal.
     pub fn check(&self, key: &str, offered: &[&str]) -> Result<Option<&'a str>, ResponseError> {
+        self.check_upgrade(key)?;
+        if let Some(extension) = self.extensions().find(|value| !value.is_empty()) {
+            return Err(ResponseError::ExtensionNotAsked(shown(extension)));
+        }
+        self.subprotocol(offered)
+    }
+
+    /// As [`check`](Self::check), for a request that offered compression; returns also what was
+    /// agreed on, if the server took it.
+    ///
+    /// # Errors
+    /// The first rule of section 4.1 that the server broke; or its refusal.
+    pub fn check_deflate(
+        &self,
+        key: &str,
+        offered: &[&str],
+        offer: &Offer,
+    ) -> Result<(Option<&'a str>, Option<Agreed>), ResponseError> {
+        self.check_upgrade(key)?;
+        let agreed = offer.check(self.extensions())?;
+        Ok((self.subprotocol(offered)?, agreed))
+    }
+
+    fn extensions(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.values("Sec-WebSocket-Extensions")
+    }
+
+    fn check_upgrade(&self, key: &str) -> Result<(), ResponseError> {
         if self.status != 101 {
             return Err(ResponseError::Status(self.status));
         }
@@ -93,10 +125,7 @@ impl<'a> Response<'a> {
         if accept.next() != Some(accept_key(key).as_bytes()) || accept.next().is_some() {
             return Err(ResponseError::WrongAccept);
         }
-        if let Some(extension) = self.values("Sec-WebSocket-Extensions").find(|e| !e.is_empty()) {
-            return Err(ResponseError::ExtensionNotAsked(shown(extension)));
-        }
-        self.subprotocol(offered)
+        Ok(())
     }
 
     fn subprotocol(&self, offered: &[&str]) -> Result<Option<&'a str>, ResponseError> {
@@ -149,6 +178,9 @@ pub enum ResponseError {
     /// Section 4.1, item 5 on the response.
     #[error("the server uses the extension {0:?}, which was not asked for")]
     ExtensionNotAsked(String),
+    /// The same, where an extension was offered: the answer does not fit it.
+    #[error(transparent)]
+    Extension(#[from] AnswerError),
     /// Section 4.1, item 6 on the response; or more than one was chosen.
     #[error("the server chose the subprotocol {0:?}, which was not offered")]
     SubprotocolNotOffered(String),
