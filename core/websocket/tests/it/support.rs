@@ -44,18 +44,28 @@ pub(crate) fn decode<'a>(
     limits: &Limits,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Outcome {
-    let mut decoder = Decoder::new(role);
+    decode_with(&mut Decoder::new(role), pieces, |decoder, piece, at| {
+        decoder.next(limits, piece, at).map(|event| event.map(Seen::from))
+    })
+}
+
+/// The same with any decoder, asked by `next`.
+pub(crate) fn decode_with<'a>(
+    decoder: &mut Decoder,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    mut next: impl FnMut(&mut Decoder, &mut [u8], &mut usize) -> Result<Option<Seen>, ProtocolError>,
+) -> Outcome {
     let mut seen = Vec::new();
     for piece in pieces {
         let mut piece = piece.to_vec();
         let mut at = 0;
         loop {
-            match decoder.next(limits, &mut piece, &mut at) {
-                Ok(Some(event)) => seen.push(event.into()),
+            match next(decoder, &mut piece, &mut at) {
+                Ok(Some(event)) => seen.push(event),
                 Ok(None) => break,
                 Err(error) => {
                     assert_eq!(decoder.buffered_bytes(), 0, "an error frees what was gathered");
-                    assert_eq!(decoder.next(limits, &mut piece, &mut at), Err(error));
+                    assert_eq!(next(decoder, &mut piece, &mut at), Err(error));
                     return (seen, Some(error));
                 }
             }
@@ -88,6 +98,9 @@ pub(crate) fn check_within(
         assert_eq!(decode(role, limits, [first, second]), expected, "split at {cut}");
     }
 }
+
+/// The bit of a frame's first byte that says that its message is compressed.
+pub(crate) const RSV1: u8 = 0x40;
 
 /// A frame for a decoder of this role: masked if it goes to a server.
 pub(crate) fn frame(to: Role, fin: bool, opcode: OpCode, payload: &[u8]) -> Vec<u8> {
