@@ -8,10 +8,10 @@ FEED    := examples/feed-cpp/feed
 CONF    ?= zope.conf.example
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint idle doc clean tools
+.PHONY: help run test fmt lint idle instructions doc clean tools
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.* ## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-6s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z]*\):.* ## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 run: tools $(FEED) ## build the host, its plugins and the live feed, and serve zope.conf.example
 	@echo "building the host and the plugins $(PLUGINS)"
@@ -45,6 +45,10 @@ lint: tools ## format check, clippy and documentation, as in `make test`
 idle: tools ## measure memory and CPU with 10,000 idle connections
 	cargo build --release --package switchboard $(PLUGINS:%=--package switchboard-plugin-%)
 	cargo bench --package switchboard --bench idle
+
+instructions: tools ## count the codec's instructions with valgrind, and check that time is linear
+	@command -v valgrind >/dev/null || $(call install,valgrind)
+	cargo bench --package switchboard-websocket --bench instructions
 
 doc: tools ## the Rust documentation, in target/doc
 	cargo doc --workspace --no-deps
