@@ -307,6 +307,10 @@ impl Decoder {
         part: &[u8],
         limits: &Limits,
     ) -> Result<bool, ProtocolError> {
+        // A frame that is only announced costs nothing.
+        if part.is_empty() && frame.rest > 0 {
+            return Ok(false);
+        }
         if let (Content::Message(kind), true) = (frame.content, frame.is_compressed) {
             let is_last = frame.fin && frame.rest == 0;
             let part = Part { kind, bytes: part, is_last, limit: limits.message_bytes_max };

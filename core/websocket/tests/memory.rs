@@ -53,9 +53,31 @@ fn heap_of(agreed: &Agreed) -> (usize, usize) {
     (each, engine_and_first - each)
 }
 
+/// Heap bytes of 10,000 decoders that were each sent only the header of a frame of 1 GiB.
+fn heap_of_promises(decoder: impl Fn() -> Decoder, header: [u8; 14]) -> usize {
+    let limits = Limits { message_bytes_max: 1 << 30, frame_bytes_max: 1 << 30 };
+    let mut engine = Engine::default();
+    let mut decoders: Vec<Decoder> = (0..10_000).map(|_| decoder()).collect();
+    let region = Region::new(ALLOCATOR);
+    for decoder in &mut decoders {
+        let mut header = header;
+        let event = decoder.next_in(&mut engine, &limits, &mut header, &mut 0);
+        assert_eq!(event, Ok(None));
+    }
+    let change = region.change();
+    change.bytes_allocated - change.bytes_deallocated
+}
+
 // One test: what others allocate at the same time would be counted.
 #[test]
 fn a_connection_costs_its_windows_and_no_more() {
+    let promise = *b"\x82\xff\0\0\0\0\x40\0\0\0abcd";
+    assert_eq!(heap_of_promises(|| Decoder::new(Role::Server), promise), 0);
+    let mut compressed = promise;
+    compressed[0] |= 0x40;
+    let with_deflate = || Decoder::with_deflate(Role::Server, &Agreed::default());
+    assert_eq!(heap_of_promises(with_deflate, compressed), 0);
+
     let bits = |bits| WindowBits::new(bits).expect("a size that there is");
     let alone = Agreed {
         server_no_context_takeover: true,

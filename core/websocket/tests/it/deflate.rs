@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use switchboard_websocket::OpCode::{Binary, Close, Continuation, Ping, Pong, Text};
 use switchboard_websocket::ProtocolError::{self, *};
 use switchboard_websocket::deflate::{Agreed, Deflater, Engine, WindowBits};
-use switchboard_websocket::{Decoder, Kind, Limits, OpCode, Role};
+use switchboard_websocket::{Decoder, FrameHeader, Kind, Limits, OpCode, Role, apply_mask};
 
 use crate::puff::puff;
 use crate::support::{LIMITS, Outcome, RSV1, Seen, decode_with, frame, text};
@@ -290,7 +290,7 @@ fn a_bomb_costs_the_limit_and_stops_there() {
     let mut deflater = Deflater::new(Role::Client, &ALONE, 0);
     let mut zeros = Vec::new();
     deflater.write_message(&mut engine, &mut zeros, Kind::Binary, &vec![0; 1 << 24], Some([0; 4]));
-    let (header, _) = switchboard_websocket::FrameHeader::parse(&zeros).unwrap().unwrap();
+    let (header, _) = FrameHeader::parse(&zeros).unwrap().unwrap();
     assert!(header.rsv1 && header.payload_len < 20_000);
 
     let mut decoder = Decoder::with_deflate(Role::Server, &ALONE);
@@ -392,8 +392,7 @@ fn every_window_is_kept_within() {
         for message in payload.chunks(999).chain([payload.as_slice()]) {
             let mut frame = Vec::new();
             deflater.write_message(&mut engine, &mut frame, Kind::Binary, message, None);
-            let (header, used) =
-                switchboard_websocket::FrameHeader::parse(&frame).unwrap().unwrap();
+            let (header, used) = FrameHeader::parse(&frame).unwrap().unwrap();
             if !header.rsv1 {
                 continue;
             }
@@ -444,6 +443,23 @@ fn an_engine_counts_what_it_does() {
     assert_eq!((counts.inflated_from, counts.inflated_to), (deflated.deflated_to, 1000));
 }
 
+/// The frames of a stream: RSV1, opcode, and payload without its mask.
+fn unframed(mut stream: Vec<u8>) -> Vec<(u8, OpCode, Vec<u8>)> {
+    let mut frames = Vec::new();
+    while let Ok(Some((header, used))) = FrameHeader::parse(&stream) {
+        let mut payload = stream.split_off(used);
+        stream = payload.split_off(header.payload_len as usize);
+        apply_mask(&mut payload, header.mask.unwrap_or_default(), 0);
+        frames.push((if header.rsv1 { RSV1 } else { 0 }, header.opcode, payload));
+    }
+    frames
+}
+
+fn with_bits(mut frame: Vec<u8>, bits: u8) -> Vec<u8> {
+    frame[0] |= bits;
+    frame
+}
+
 fn agreements() -> impl Strategy<Value = Agreed> {
     (any::<bool>(), any::<bool>(), 8..=15_u8, 8..=15_u8).prop_map(|(server, client, s, c)| Agreed {
         server_no_context_takeover: server,
@@ -474,10 +490,45 @@ proptest! {
         piece in 1..5000_usize,
         lent_max in 0..2_usize,
     ) {
-        let (from, to) = if server_sends { (Role::Server, Role::Client) } else { (Role::Client, Role::Server) };
+        let (from, to) =
+            if server_sends { (Role::Server, Role::Client) } else { (Role::Client, Role::Server) };
         let stream = sent(from, &agreed, min, &messages);
         let seen = inflate(to, &agreed, &LIMITS, lent_max, stream.chunks(piece));
         prop_assert_eq!(seen, (messages, None));
+    }
+
+    #[test]
+    fn a_compressed_message_may_be_cut_into_frames_anywhere(
+        to_server in any::<bool>(),
+        agreed in agreements(),
+        messages in vec(message(), 1..6),
+        fragment in 1..400_usize,
+        piece in 1..5000_usize,
+        lent_max in 0..2_usize,
+    ) {
+        // Autobahn 12 and 13, which let each side cut as it likes.
+        let (from, to) =
+            if to_server { (Role::Client, Role::Server) } else { (Role::Server, Role::Client) };
+        let mut stream = Vec::new();
+        let mut expected = Vec::new();
+        for ((bits, opcode, payload), message) in
+            unframed(sent(from, &agreed, 0, &messages)).into_iter().zip(messages)
+        {
+            let mut parts: Vec<&[u8]> = payload.chunks(fragment).collect();
+            parts.resize(parts.len().max(1), b"");
+            for (at, part) in parts.iter().enumerate() {
+                let is_last = at + 1 == parts.len();
+                let (bits, opcode) = if at == 0 { (bits, opcode) } else { (0, Continuation) };
+                stream.extend(with_bits(frame(to, is_last, opcode, part), bits));
+                if !is_last {
+                    stream.extend(frame(to, true, Ping, &[at as u8]));
+                    expected.push(Seen::Ping(vec![at as u8]));
+                }
+            }
+            expected.push(message);
+        }
+        let seen = inflate(to, &agreed, &LIMITS, lent_max, stream.chunks(piece));
+        prop_assert_eq!(seen, (expected, None));
     }
 
     #[test]

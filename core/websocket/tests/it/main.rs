@@ -1,5 +1,6 @@
 //! The decoder as a user sees it, by topic.
 
+mod autobahn;
 mod deflate;
 mod limits;
 mod puff;
