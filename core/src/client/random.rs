@@ -24,7 +24,7 @@ pub fn mask() -> [u8; 4] {
 }
 
 /// What the key of one handshake is made of.
-pub fn key() -> [u8; 16] {
+pub(super) fn key() -> [u8; 16] {
     take()
 }
 

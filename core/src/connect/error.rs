@@ -6,6 +6,8 @@ use std::time::Duration;
 use switchboard_websocket::ProtocolError;
 use switchboard_websocket::handshake::{RequestError, ResponseError};
 
+use crate::client::Refusal;
+
 /// The end of a `connect` that did not go well.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -17,8 +19,8 @@ pub(super) enum Error {
     #[error("cannot reach {url}: {error}")]
     Unreachable { url: String, error: io::Error },
     /// The server answers, but not with a WebSocket.
-    #[error("{error}{body}")]
-    Handshake { error: ResponseError, body: String },
+    #[error("{0}")]
+    Handshake(Refusal),
     /// The server ended the stream before its answer was whole.
     #[error("the server ended the connection before it answered the handshake")]
     NoAnswer,
@@ -61,7 +63,7 @@ impl Error {
             Self::Request(_) => 64,
             Self::Input { .. } => 65,
             Self::Unreachable { .. } => 69,
-            Self::Handshake { .. } | Self::NoAnswer => 76,
+            Self::Handshake(_) | Self::NoAnswer => 76,
             _ => 1,
         }
     }
@@ -69,7 +71,7 @@ impl Error {
     /// The status that came instead of 101.
     pub(super) fn http_status(&self) -> Option<u16> {
         match self {
-            Self::Handshake { error: ResponseError::Status(status), .. } => Some(*status),
+            Self::Handshake(Refusal { error: ResponseError::Status(status), .. }) => Some(*status),
             _ => None,
         }
     }

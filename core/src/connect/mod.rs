@@ -1,5 +1,5 @@
 //! `switchboard connect`: a WebSocket client for people and for pipes.
-//! It shares nothing with the host but the codec, and works against any server.
+//! It shares the client and the codec with the host, and works against any server.
 
 mod dial;
 mod error;

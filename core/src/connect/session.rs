@@ -12,11 +12,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::dial::{Dialled, Stream, random};
 use super::error::Error;
 use super::input::Input;
 use super::show::{By, Show};
 use super::{Options, hex};
+use crate::client::{Dialled, Stream, mask};
 
 /// A message may be so long; a person reads it.
 const LIMITS: Limits = Limits { message_bytes_max: 1 << 30, frame_bytes_max: 1 << 30 };
@@ -93,13 +93,13 @@ impl<'a> Session<'a> {
         dialled: Dialled,
         mut input: mpsc::Receiver<Input>,
     ) -> Result<(), Error> {
-        let (mut reader, mut writer) = tokio::io::split(dialled.stream);
-        let ended = match self.drive(dialled.input, &mut reader, &mut writer, &mut input).await {
+        let (mut reader, mut writer) = tokio::io::split(dialled.socket.into_stream());
+        let ended = match self.drive(dialled.early, &mut reader, &mut writer, &mut input).await {
             Ok(ended) => ended,
             Err(Error::Protocol(error)) => {
                 // RFC 6455, section 7.1.7: the server is told, if it still listens.
                 let close = Some((error.close_code(), ""));
-                write_close(&mut self.out, close, Some(random()));
+                write_close(&mut self.out, close, Some(mask()));
                 let told = writer.write_all(&self.out);
                 let _ = tokio::time::timeout(Duration::from_secs(1), told).await;
                 return Err(error.into());
@@ -195,7 +195,7 @@ impl<'a> Session<'a> {
                     }
                 }
                 Event::Ping(payload) => {
-                    write_pong(&mut self.out, payload, Some(random()));
+                    write_pong(&mut self.out, payload, Some(mask()));
                     self.show.ping(payload)?;
                 }
                 Event::Pong(payload) => self.show.pong(payload)?,
@@ -218,7 +218,7 @@ impl<'a> Session<'a> {
         let by = if self.stage == Stage::Closing { By::Us } else { By::Server };
         if by == By::Server {
             // Section 5.5.1: the answer echoes the code.
-            write_close(&mut self.out, code.map(|code| (code, "")), Some(random()));
+            write_close(&mut self.out, code.map(|code| (code, "")), Some(mask()));
         }
         self.stage = Stage::Closed;
         self.stage_end = Some(Instant::now() + self.options.timeout);
@@ -243,7 +243,7 @@ impl<'a> Session<'a> {
         let text = str::from_utf8(line);
         let text = text.map_err(|_| wrong("it is not UTF-8".to_owned()))?;
         if !self.options.binary {
-            write_message(&mut self.out, Kind::Text, line, Some(random()));
+            write_message(&mut self.out, Kind::Text, line, Some(mask()));
             return Ok(());
         }
         let payload = match text.strip_prefix('@') {
@@ -252,7 +252,7 @@ impl<'a> Session<'a> {
                 wrong("expected pairs of hex digits, or @ and the name of a file".to_owned())
             })?,
         };
-        write_message(&mut self.out, Kind::Binary, &payload, Some(random()));
+        write_message(&mut self.out, Kind::Binary, &payload, Some(mask()));
         Ok(())
     }
 
@@ -275,7 +275,7 @@ impl<'a> Session<'a> {
     }
 
     fn close(&mut self) {
-        write_close(&mut self.out, Some((CloseCode::NORMAL, "")), Some(random()));
+        write_close(&mut self.out, Some((CloseCode::NORMAL, "")), Some(mask()));
         self.stage = Stage::Closing;
         self.stage_end = Some(Instant::now() + self.options.timeout);
         self.ping_at = None;
@@ -300,7 +300,7 @@ impl<'a> Session<'a> {
                 return Err(Error::NoPong);
             }
             self.is_silent = true;
-            write_ping(&mut self.out, b"switchboard", Some(random()));
+            write_ping(&mut self.out, b"switchboard", Some(mask()));
             self.ping_at = Some(now + every);
         }
         Ok(())

@@ -5,10 +5,10 @@ use std::io::{self, IsTerminal, Write};
 use serde_json::{Value, json};
 use switchboard_websocket::Kind;
 
-use super::dial::Dialled;
 use super::error::Error;
 use super::hex;
 use super::input::Terminal;
+use crate::client::Dialled;
 
 /// Who did it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +47,9 @@ impl Show {
     }
 
     pub(super) fn open(&mut self, url: &str, opened: &Dialled) -> Result<(), Error> {
+        let text = |value| String::from_utf8_lossy(value);
         let headers: Vec<Value> =
-            opened.headers.iter().map(|(name, value)| json!([name, value])).collect();
+            opened.headers.iter().map(|(name, value)| json!([name, text(value)])).collect();
         let with = opened.subprotocol.as_ref().map(|name| format!(", subprotocol {name}"));
         self.event(
             &json!({"event": "open", "url": url, "subprotocol": opened.subprotocol, "headers": headers}),

@@ -112,6 +112,8 @@ impl Section {
         DialLimits {
             within: self.forward.connect_timeout.min(most),
             head_bytes_max: limits.header_bytes_max,
+            // It would be another's text in our log.
+            said_bytes_max: 0,
             keepalive: limits.ping_interval,
         }
     }

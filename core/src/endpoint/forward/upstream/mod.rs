@@ -94,8 +94,9 @@ impl Upstream {
         dialled: Dialled,
     ) -> io::Result<Rc<Self>> {
         let shard = shard::current().ok_or(io::ErrorKind::Unsupported)?;
-        let raw_fd = dialled.transport.raw_fd();
-        let state = State::new(dialled, Charge::new(&section.owner));
+        let transport = dialled.socket.into_transport()?;
+        let raw_fd = transport.raw_fd();
+        let state = State::new(transport, dialled.early, Charge::new(&section.owner));
         let upstream = Rc::new_cyclic(|own| Self {
             section: Arc::clone(section),
             conn,
@@ -312,15 +313,15 @@ impl Source for Upstream {
 }
 
 impl State {
-    fn new(dialled: Dialled, charge: Charge) -> Self {
+    fn new(transport: Transport, early: Vec<u8>, charge: Charge) -> Self {
         Self {
-            transport: Some(dialled.transport),
+            transport: Some(transport),
             decoder: Decoder::new(Role::Client),
             outbox: Outbox::default(),
             charge,
             written: 0,
             broken: false,
-            input: dialled.early,
+            input: early,
             readable: true,
             // Until the client has been accepted.
             paused: true,
