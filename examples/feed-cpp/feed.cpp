@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 namespace sb = switchboard;
 
 constexpr auto beat = 250ms;
-constexpr std::uint32_t history_messages = 120;
+constexpr std::uint32_t history_messages = 1min / beat;  // as long as the plots of the demo
 constexpr const char *topic = "feed";
 
 // ---- what the kernel says
@@ -146,7 +146,7 @@ class feed : public sb::endpoint_of<client> {
     c.subscribe(topic, how);
   }
 
-  // A new client sees the last half minute before what comes.
+  // A new client sees the last minute before what comes.
   void subscribed(sb::connection c, client &, const sb::snapshot &now) override {
     if (now.status != 0) c.close(1013, "no room");
     for (const auto &one : now.history) c.send_text(one.payload);

@@ -48,7 +48,7 @@ TEST(the_feed_is_published_and_goes_at_a_pace_of_ones_own) {
 
   host.says("OPEN stream=1 conn_uid=1 target=/feed");
   check::equal(next(host), "ACCEPT stream=1", "heard");
-  check::equal(next(host), "SUBSCRIBE stream=1 snapshot=1 topic=1 history_messages=120", "heard");
+  check::equal(next(host), "SUBSCRIBE stream=1 snapshot=1 topic=1 history_messages=240", "heard");
   host.says("SUBSCRIBED stream=1 topic=1 seq=2 member=1:: retained=1:text:0:61 retained=2:text:0:62");
   check::equal(next(host), "DATA stream=1 text=1 payload=61", "heard");
   check::equal(next(host), "DATA stream=1 text=1 payload=62", "heard");
