@@ -1,0 +1,13 @@
+//! The conf from its text to settings, and from its mistakes to messages.
+
+mod settings;
+
+mod layers;
+
+mod wrong;
+
+mod example;
+
+mod many;
+
+mod support;
