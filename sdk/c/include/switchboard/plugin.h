@@ -170,6 +170,13 @@ typedef struct sb_closed {
   sb_bytes reason;  /* UTF-8                                                                 */
 } sb_closed;
 
+/* Why no new connections come to an instance. A hint: treat an unknown value as SB_DRAIN_NONE. The
+ * numbers are those of DRAIN in the endpoint protocol. */
+#define SB_DRAIN_NONE 0u     /* not said                                                     */
+#define SB_DRAIN_SHUTDOWN 1u /* it ends: the host stops, or the conf names it no more         */
+#define SB_DRAIN_UPGRADE 2u  /* another instance takes over                                  */
+#define SB_DRAIN_OVERLOAD 3u /* the host has more than it can do                             */
+
 /* What the conf says to this instance. Lives until destroy(). */
 typedef struct sb_config {
   uint32_t size;
@@ -293,8 +300,9 @@ typedef struct sb_plugin {
   sb_status (*export_state)(struct sb_plugin *plugin, sb_conn conn, void *session, sb_sink *format,
                             sb_sink *blob);
 
-  /* No new connections come to this instance; it should let go of those it has within
-   * `deadline_ms`. May be NULL. [exclusive] */
+  /* No new connections come to this instance; it should let go of those it has within `deadline_ms`
+   * (0: no hurry); the host closes those that are left then. `why` is one of SB_DRAIN_*. Comes while
+   * connections are served, so beside other calls. May be NULL. [any-thread] */
   void (*drain)(struct sb_plugin *plugin, uint32_t why, uint64_t deadline_ms);
 
   /* After the last `closed`: join every thread, then return. May be NULL. [exclusive] */

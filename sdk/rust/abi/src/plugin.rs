@@ -137,6 +137,11 @@ pub const SB_WHY_MIGRATED: u32 = 6;
 pub const SB_WHY_FAULT: u32 = 7;
 pub const SB_WHY_ERROR: u32 = 8;
 
+pub const SB_DRAIN_NONE: u32 = 0;
+pub const SB_DRAIN_SHUTDOWN: u32 = 1;
+pub const SB_DRAIN_UPGRADE: u32 = 2;
+pub const SB_DRAIN_OVERLOAD: u32 = 3;
+
 #[repr(C)]
 #[derive(Debug)]
 pub struct sb_closed {

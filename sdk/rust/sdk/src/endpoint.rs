@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use switchboard_abi::{SB_DRAIN_OVERLOAD, SB_DRAIN_SHUTDOWN, SB_DRAIN_UPGRADE};
+
 use crate::conn::Conn;
 use crate::error::Error;
 use crate::message::Message;
@@ -16,6 +18,31 @@ pub enum Handled {
     Done,
     /// The endpoint keeps it and will call [`Conn::ack`] later.
     Deferred,
+}
+
+/// Why no new clients come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Drain {
+    /// Not said, or not known to this SDK.
+    Unsaid,
+    /// This instance ends: the host stops, or the conf names it no more.
+    Shutdown,
+    /// Another instance takes over.
+    Upgrade,
+    /// The host has more than it can do.
+    Overload,
+}
+
+impl Drain {
+    pub(crate) fn from_number(why: u32) -> Self {
+        match why {
+            SB_DRAIN_SHUTDOWN => Self::Shutdown,
+            SB_DRAIN_UPGRADE => Self::Upgrade,
+            SB_DRAIN_OVERLOAD => Self::Overload,
+            _ => Self::Unsaid,
+        }
+    }
 }
 
 /// Answers the clients of one section of the conf.
@@ -67,9 +94,10 @@ pub trait Endpoint: Send + Sync + Sized + 'static {
         let _ = (conn, session, end);
     }
 
-    /// No new clients come; those that are here should be let go within `deadline`.
-    fn drain(&self, deadline: Duration) {
-        let _ = deadline;
+    /// No new clients come; those that are here should be let go within `deadline`, if there is
+    /// one: the host closes who is left then. Other calls come meanwhile.
+    fn drain(&self, why: Drain, deadline: Option<Duration>) {
+        let _ = (why, deadline);
     }
 
     /// After the last `closed`: join every thread, then return.

@@ -68,7 +68,7 @@ mod setup;
 mod topics;
 
 pub use conn::Conn;
-pub use endpoint::{Endpoint, Handled};
+pub use endpoint::{Drain, Endpoint, Handled};
 pub use error::{Error, SendError, Sent};
 #[doc(hidden)]
 pub use export::__private;

@@ -11,7 +11,7 @@ use switchboard_abi::*;
 use super::host::{Link, size_of_u32};
 use super::read::{self, known};
 use super::session;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Drain, Endpoint};
 use crate::panics;
 use crate::setup::{Host, Setup};
 
@@ -179,11 +179,12 @@ unsafe extern "C" fn start<E: Endpoint>(plugin: *mut sb_plugin) -> sb_status {
     }
 }
 
-unsafe extern "C" fn drain<E: Endpoint>(plugin: *mut sb_plugin, _why: u32, deadline_ms: u64) {
+unsafe extern "C" fn drain<E: Endpoint>(plugin: *mut sb_plugin, why: u32, deadline_ms: u64) {
     // SAFETY: see `instance`.
     let instance = unsafe { instance::<E>(plugin) };
-    let deadline = Duration::from_millis(deadline_ms);
-    instance.link.guarded("drain", None, || instance.endpoint.drain(deadline));
+    let why = Drain::from_number(why);
+    let deadline = (deadline_ms > 0).then(|| Duration::from_millis(deadline_ms));
+    instance.link.guarded("drain", None, || instance.endpoint.drain(why, deadline));
 }
 
 unsafe extern "C" fn stop<E: Endpoint>(plugin: *mut sb_plugin) -> sb_status {

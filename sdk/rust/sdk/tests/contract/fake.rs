@@ -434,9 +434,9 @@ impl Plugin {
         }
     }
 
-    pub(crate) fn drain(&self) {
+    pub(crate) fn drain(&self, why: u32, deadline_ms: u64) {
         // SAFETY: the instance lives.
-        unsafe { (*self.table).drain.unwrap()(self.table, 0, 1500) };
+        unsafe { (*self.table).drain.unwrap()(self.table, why, deadline_ms) };
     }
 
     pub(crate) fn stop(&self) -> sb_status {

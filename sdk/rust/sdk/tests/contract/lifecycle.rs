@@ -10,7 +10,7 @@ fn an_instance_lives_from_create_to_destroy() {
     let plugin = Plugin::create::<Probe>(&[("log", "hi"), ("depth", "9")]).unwrap();
     let host = plugin.host;
     assert_eq!(plugin.start(), SB_OK);
-    plugin.drain();
+    plugin.drain(SB_DRAIN_UPGRADE, 1500);
     assert_eq!(plugin.stop(), SB_OK);
     plugin.destroy();
     assert_eq!(
@@ -18,11 +18,27 @@ fn an_instance_lives_from_create_to_destroy() {
         [
             "log 4 /probe probe 9 hi",
             "log 5 start",
-            "log 2 drain 1.5s",
+            "log 2 drain Upgrade Some(1.5s)",
             "log 1 stop",
             "log 3 endpoint dropped",
         ]
     );
+}
+
+#[test]
+fn a_drain_says_why_and_until_when() {
+    let plugin = Plugin::create::<Probe>(&[]).unwrap();
+    let table = [
+        (SB_DRAIN_NONE, 0, "Unsaid None"),
+        (SB_DRAIN_SHUTDOWN, 1, "Shutdown Some(1ms)"),
+        (SB_DRAIN_UPGRADE, 60_000, "Upgrade Some(60s)"),
+        (SB_DRAIN_OVERLOAD, 0, "Overload None"),
+        (9, 0, "Unsaid None"),
+    ];
+    for (why, deadline_ms, expected) in table {
+        plugin.drain(why, deadline_ms);
+        assert_eq!(plugin.host.calls(), [format!("log 2 drain {expected}")]);
+    }
 }
 
 #[test]

@@ -122,7 +122,7 @@ impl Endpoint for Bomb {
         Ok(Handled::Done)
     }
 
-    fn drain(&self, _deadline: Duration) {
+    fn drain(&self, _why: Drain, _deadline: Option<Duration>) {
         panic!("drain")
     }
 
@@ -136,7 +136,7 @@ fn in_the_life_of_an_instance_it_is_logged() {
     let plugin = Plugin::create::<Bomb>(&[]).unwrap();
     let host = plugin.host;
     assert_eq!(plugin.start(), SB_E_PANIC);
-    plugin.drain();
+    plugin.drain(SB_DRAIN_SHUTDOWN, 1500);
     assert_eq!(plugin.stop(), SB_E_PANIC);
     plugin.destroy();
     let calls = host.calls();

@@ -175,8 +175,8 @@ impl Endpoint for Probe {
         conn.log(Level::Info, &format!("{:?} {} {}", end.why, end.code, end.reason));
     }
 
-    fn drain(&self, deadline: Duration) {
-        self.host.warn(&format!("drain {deadline:?}"));
+    fn drain(&self, why: Drain, deadline: Option<Duration>) {
+        self.host.warn(&format!("drain {why:?} {deadline:?}"));
     }
 
     fn stop(&self) {
