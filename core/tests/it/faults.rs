@@ -40,6 +40,8 @@ fn a_panic_ends_its_connection_and_nothing_else() {
     others.iter_mut().for_each(lives);
     lives(&mut probe(&host));
 
+    // The last line of what happened: the others stand before it.
+    host.wait_for_log(" of /probe (Open): closed with 1011");
     let log = host.log();
     let line = log.lines().find(|line| line.contains("the sky falls"));
     let line = line.expect("the log tells the panic");
