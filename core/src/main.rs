@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use switchboard::conf::{self, LogLevel, Settings};
+use switchboard::endpoint::plugin;
 use switchboard::{bench, connect, library, log, server};
 
 /// A host for WebSocket applications.
@@ -33,6 +34,9 @@ enum Command {
     PluginProbe {
         /// The library.
         file: PathBuf,
+        /// Makes an instance by the settings on standard input, and destroys it
+        #[arg(long)]
+        create: bool,
     },
 }
 
@@ -67,7 +71,8 @@ fn main() -> ExitCode {
         Some(Command::Check(conf)) => check(&conf),
         Some(Command::Connect(options)) => connect::run(&options),
         Some(Command::Bench(options)) => bench::bench(&options),
-        Some(Command::PluginProbe { file }) => library::probe_main(&file),
+        Some(Command::PluginProbe { file, create: false }) => library::probe_main(&file),
+        Some(Command::PluginProbe { file, create: true }) => plugin::rehearse_main(&file),
     }
 }
 

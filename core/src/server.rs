@@ -13,7 +13,7 @@ use crate::conf::{EndpointSettings, PluginSettings, Settings, WebSocketSettings}
 use crate::connection::{MAILBOX, Shard};
 use crate::endpoint::external::ExternalEndpoint;
 use crate::endpoint::forward::ForwardEndpoint;
-use crate::endpoint::plugin::PluginEndpoint;
+use crate::endpoint::plugin::{PluginEndpoint, rehearse};
 use crate::endpoint::{self, Endpoint, Failed};
 use crate::front::{Files, Front, on_arrival};
 use crate::library::{Libraries, Library, LoadError, ProbeCommand, find};
@@ -135,15 +135,20 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     })
 }
 
-/// Tries what the conf names, short of serving: every plugin is found and loaded. Returns what is
-/// wrong.
+/// Tries what the conf names, short of serving: every plugin is found and loaded, and a child process
+/// makes an instance for each section. Returns what is wrong.
 pub fn check(settings: &Settings) -> Vec<ServeError> {
     let libraries = match libraries(settings) {
         Ok(libraries) => libraries,
         Err(error) => return vec![error],
     };
     let problem = |section: &WebSocketSettings| match &section.endpoint {
-        EndpointSettings::Plugin(plugin) => load(&libraries, settings, plugin).err(),
+        EndpointSettings::Plugin(plugin) => load(&libraries, settings, plugin)
+            .and_then(|library| {
+                rehearse(&libraries, &library, &section.mount.prefix, plugin)
+                    .map_err(not_started(plugin))
+            })
+            .err(),
         EndpointSettings::External(_) | EndpointSettings::Forward(_) => None,
     };
     settings.websockets.iter().filter_map(problem).collect()
@@ -215,10 +220,7 @@ fn start_endpoints(
         let library = load(libraries, settings, plugin)?;
         let owner = endpoint::new_owner(section, &memory);
         let instance = PluginEndpoint::start(&library, &owner, section, plugin, shards);
-        let instance = instance.map_err(|source| {
-            let (at, name) = (plugin.at.clone(), plugin.name.clone());
-            ServeError::Start { at, name, source }
-        })?;
+        let instance = instance.map_err(not_started(plugin))?;
         let (prefix, id, version) = (&section.mount.prefix, &library.id, &library.version);
         tracing::info!("{prefix}: plugin {id} {version} ({})", library.file.display());
         Ok(Arc::new(Endpoint::new(owner, section.clone(), Box::new(instance))))
@@ -243,6 +245,11 @@ fn start_endpoints(
         }
     };
     settings.websockets.iter().map(start).collect()
+}
+
+fn not_started(plugin: &PluginSettings) -> impl FnOnce(Failed) -> ServeError {
+    let (at, name) = (plugin.at.clone(), plugin.name.clone());
+    move |source| ServeError::Start { at, name, source }
 }
 
 fn libraries(settings: &Settings) -> Result<Libraries, ServeError> {

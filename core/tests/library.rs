@@ -35,6 +35,7 @@ impl Fixture {
             program: env!("CARGO_BIN_EXE_switchboard").into(),
             args: vec!["plugin-probe".into()],
             timeout,
+            create_timeout: timeout,
         };
         let libraries = Libraries::new(home.path().join("private"), probe).unwrap();
         Self { home, libraries }

@@ -14,6 +14,7 @@
 //! # Ok::<(), switchboard::library::LoadError>(())
 //! ```
 
+mod child;
 mod copy;
 mod error;
 mod inspect;
@@ -25,16 +26,18 @@ mod trust;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use switchboard_abi::sb_entry;
 
+pub use self::child::{create_main, probe_main};
 pub use self::error::LoadError;
 pub use self::inspect::{InspectError, Note, inspect};
 pub use self::map::MapError;
-pub use self::probe::{ProbeCommand, ProbeError, probe_main};
+pub use self::probe::{ProbeCommand, ProbeError, Step};
 pub use self::trust::Distrust;
 
 use self::copy::Copies;
@@ -122,14 +125,8 @@ impl Libraries {
             let directory = self.copies.directory().to_owned();
             LoadError::Copy { file: file(), directory, source }
         })?;
-        self.probe.run(copy.path()).map_err(|error| match error {
-            RunError::Failed(cause) => {
-                LoadError::Probe { file: file(), cause: cause.about(copy.path(), &file()) }
-            }
-            RunError::Start(source) => {
-                LoadError::NoProbe { file: file(), program: self.probe.program.clone(), source }
-            }
-        })?;
+        let tried = self.probe.run(copy.path());
+        tried.map_err(|error| self.untried(error, copy.path(), &file()))?;
         let Mapped { entry, id, version, build } = map(copy.path(), &note.id)
             .map_err(|cause| LoadError::Unmappable { file: file(), cause })?;
         Ok(Library {
@@ -142,6 +139,28 @@ impl Libraries {
             bytes: source.bytes.len() as u64,
             entry,
         })
+    }
+
+    /// Has a child process make an instance of `library` and destroy it: see
+    /// [`create_main`], which reads what it needs to know from `input`.
+    ///
+    /// # Errors
+    /// [`LoadError::Probe`] says what came of it; [`LoadError::NoProbe`].
+    pub fn try_create(&self, library: &Library, input: File) -> Result<(), LoadError> {
+        let tried = self.probe.create(&library.copy, input);
+        tried.map_err(|error| self.untried(error, &library.copy, &library.file))
+    }
+
+    fn untried(&self, error: RunError, copy: &Path, file: &Path) -> LoadError {
+        let of = file.to_owned();
+        match error {
+            RunError::Failed(cause) => {
+                LoadError::Probe { file: of, cause: cause.about(copy, file) }
+            }
+            RunError::Start(source) => {
+                LoadError::NoProbe { file: of, program: self.probe.program.clone(), source }
+            }
+        }
     }
 }
 

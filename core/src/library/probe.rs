@@ -1,26 +1,24 @@
 //! The trial: a plugin is first loaded by a child process, so that a crash or a hang while loading
-//! is a message and not the end of the host.
+//! is a message and not the end of the host. A second trial makes an instance, and destroys it.
 //!
-//! [`ProbeCommand`] is the host's side, [`probe_main`] what the child runs.
-
-#![allow(unsafe_code)]
+//! This is the host's side; `child` is what the child runs.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io::{self, Write};
+use std::fmt;
+use std::fs::File;
+use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, Signal};
-use switchboard_abi::{SB_ABI_MAJOR, SB_ENTRY_NEVER_BLOCKS};
+use rustix::process::Signal;
 
-use super::inspect::inspect;
-use super::map::{Mapped, map};
+use super::child::{CREATED, PASSED};
 use super::trial::{Outcome, Trial};
 
-/// The program that tries a plugin out: it runs [`probe_main`] with its last argument.
+/// The program that tries a plugin out: it runs [`probe_main`](super::probe_main) with the file that follows its
+/// arguments, or [`create_main`](super::create_main) if `--create` comes behind that.
 #[derive(Debug, Clone)]
 pub struct ProbeCommand {
     /// The program.
@@ -29,48 +27,94 @@ pub struct ProbeCommand {
     pub args: Vec<OsString>,
     /// How long loading may take.
     pub timeout: Duration,
+    /// How long it may take to load, to make an instance, and to destroy it.
+    pub create_timeout: Duration,
 }
 
 impl ProbeCommand {
-    /// This very program, as `plugin-probe FILE`, within 10 s.
+    /// This very program, as `plugin-probe FILE`, within 10 s, or a minute with `--create`.
     ///
     /// The path is the link in `/proc`, which leads to the running program also after its file was
     /// replaced by a newer one.
     #[must_use]
     pub fn this_program() -> Self {
-        Self { program: "/proc/self/exe".into(), args: vec![SUBCOMMAND.into()], timeout: TIMEOUT }
+        Self {
+            program: "/proc/self/exe".into(),
+            args: vec![SUBCOMMAND.into()],
+            timeout: TIMEOUT,
+            create_timeout: CREATE_TIMEOUT,
+        }
     }
 
     /// Has `copy` loaded in a child.
     pub(super) fn run(&self, copy: &Path) -> Result<(), RunError> {
+        self.attempt(Step::Load, copy, Stdio::null())
+    }
+
+    /// Has an instance of `copy` made in a child, and destroyed. The child reads from `input` what
+    /// it needs to know.
+    pub(super) fn create(&self, copy: &Path, input: File) -> Result<(), RunError> {
+        self.attempt(Step::Create, copy, input.into())
+    }
+
+    fn attempt(&self, step: Step, copy: &Path, stdin: Stdio) -> Result<(), RunError> {
+        let (more, timeout) = match step {
+            Step::Load => (None, self.timeout),
+            Step::Create | Step::Destroy => (Some("--create"), self.create_timeout),
+        };
         let mut command = Command::new(&self.program);
         command
             .arg0("switchboard")
             .args(&self.args)
             .arg(copy)
-            .stdin(Stdio::null())
+            .args(more)
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // Of its own, so that its end can be the end of all that it started.
             .process_group(0);
-        let outcome = Trial::start(&mut command).and_then(|trial| trial.finish(self.timeout));
-        self.verdict(outcome.map_err(RunError::Start)?).map_err(RunError::Failed)
+        let outcome = Trial::start(&mut command).and_then(|trial| trial.finish(timeout));
+        verdict(step, timeout, outcome.map_err(RunError::Start)?).map_err(RunError::Failed)
     }
+}
 
-    fn verdict(&self, Outcome { status, stdout, stderr }: Outcome) -> Result<(), ProbeError> {
-        let said = last_line(&stderr);
-        let Some(status) = status else {
-            return Err(ProbeError::TimedOut { timeout: self.timeout, said: after_colon(&said) });
-        };
-        if let Some(signal) = status.signal() {
-            return Err(ProbeError::Killed { signal: name(signal), said: after_colon(&said) });
-        }
-        let passed = String::from_utf8_lossy(&stdout).lines().any(|line| line.contains(PASSED));
-        match (status.success(), passed, said.is_empty()) {
-            (true, true, _) => Ok(()),
-            (false, _, false) => Err(ProbeError::Refused(said)),
-            _ => Err(ProbeError::Exited { status, said: after_colon(&said) }),
-        }
+fn verdict(step: Step, timeout: Duration, outcome: Outcome) -> Result<(), ProbeError> {
+    let Outcome { status, stdout, stderr } = outcome;
+    let stdout = String::from_utf8_lossy(&stdout);
+    let has = |word: &str| stdout.lines().any(|line| line.contains(word));
+    let step = if has(CREATED) { Step::Destroy } else { step };
+    let last = last_line(&stderr);
+    let said = after_colon(&last);
+    let Some(status) = status else { return Err(ProbeError::TimedOut { step, timeout, said }) };
+    if let Some(signal) = status.signal() {
+        return Err(ProbeError::Killed { step, signal: name(signal), said });
+    }
+    match (status.success(), has(PASSED), last.is_empty()) {
+        (true, true, _) => Ok(()),
+        (false, _, false) => Err(ProbeError::Refused(last)),
+        _ => Err(ProbeError::Exited { step, status, said }),
+    }
+}
+
+/// How far a trial came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// The file is loaded.
+    Load,
+    /// It makes an instance.
+    Create,
+    /// It destroys the instance.
+    Destroy,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Load => "while loading",
+            Self::Create => "in create()",
+            Self::Destroy => "in destroy()",
+        })
     }
 }
 
@@ -79,34 +123,58 @@ impl ProbeCommand {
 #[non_exhaustive]
 pub enum ProbeError {
     /// It crashed.
-    #[error("killed by {signal} while loading{said}; its static initialisers crash")]
+    #[error("killed by {signal} {step}{said}{}", initialisers(*.step))]
     Killed {
+        /// Where.
+        step: Step,
         /// `SIGSEGV`
         signal: String,
         /// The last line on its standard error, after a colon, or nothing.
         said: String,
     },
     /// It never came back.
-    #[error(
-        "did not finish loading in {timeout:?}{said}; leave what takes long to create() or start()"
-    )]
+    #[error("{} in {timeout:?}{said}{}", unfinished(*.step), leave(*.step))]
     TimedOut {
+        /// Where.
+        step: Step,
         /// The limit.
         timeout: Duration,
         /// The last line on its standard error, after a colon, or nothing.
         said: String,
     },
     /// It ended the process.
-    #[error("ended the process ({status}) while loading{said}; a plugin must not call exit()")]
+    #[error("ended the process ({status}) {step}{said}; a plugin must not call exit()")]
     Exited {
+        /// Where.
+        step: Step,
         /// Its exit status.
         status: ExitStatus,
         /// The last line on its standard error, after a colon, or nothing.
         said: String,
     },
-    /// The dynamic linker or the check of its entry refused it: the reason.
+    /// The dynamic linker or the check of its entry refused it, or it its settings: the reason.
     #[error("{0}")]
     Refused(String),
+}
+
+fn initialisers(step: Step) -> &'static str {
+    if step == Step::Load { "; its static initialisers crash" } else { "" }
+}
+
+fn unfinished(step: Step) -> &'static str {
+    match step {
+        Step::Load => "did not finish loading",
+        Step::Create => "did not return from create()",
+        Step::Destroy => "did not return from destroy()",
+    }
+}
+
+fn leave(step: Step) -> &'static str {
+    match step {
+        Step::Load => "; leave what takes long to create() or start()",
+        Step::Create => "; leave what takes long to start()",
+        Step::Destroy => "",
+    }
 }
 
 impl ProbeError {
@@ -120,51 +188,10 @@ impl ProbeError {
     }
 }
 
-/// How [`ProbeCommand::run`] fails.
+/// How a trial fails.
 pub(super) enum RunError {
     Start(io::Error),
     Failed(ProbeError),
-}
-
-/// What the child runs: loads `file` as the host would, and prints one line of `key=value`s, or the
-/// reason on standard error.
-///
-/// Does not return once the library is mapped: its destructors shall not run, as they would not in
-/// the host.
-#[must_use]
-pub fn probe_main(file: &Path) -> ExitCode {
-    // A crash leaves no core, and the end of the host is the end of a hanging trial. If either is
-    // denied, the trial is still worth making.
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    let _ = rustix::process::setrlimit(Resource::Core, none);
-    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-
-    let bytes = fs::read(file).map_err(|error| format!("cannot be read: {error}"));
-    let note = bytes.and_then(|bytes| inspect(&bytes).map_err(|error| error.to_string()));
-    // The dynamic linker searches its own path for a name without a slash.
-    let path = std::path::absolute(file).map_err(|error| error.to_string());
-    let (note, path) = match note.and_then(|note| Ok((note, path?))) {
-        Ok(both) => both,
-        Err(reason) => {
-            let _ = writeln!(io::stderr(), "{reason}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let told = match map(&path, &note.id) {
-        Ok(mapped) => io::stdout().write_all(line(&mapped).as_bytes()),
-        Err(reason) => writeln!(io::stderr(), "{reason}").and(Err(io::ErrorKind::Other.into())),
-    };
-    let told = told.and_then(|()| io::stdout().flush());
-    // SAFETY: ends the process, without the plugin's and the C library's exit handlers.
-    unsafe { libc::_exit(i32::from(told.is_err())) }
-}
-
-fn line(Mapped { entry, id, version, build }: &Mapped) -> String {
-    let blocks = entry.flags & SB_ENTRY_NEVER_BLOCKS == 0;
-    let minor = entry.abi_minor;
-    format!(
-        "{PASSED} abi={SB_ABI_MAJOR}.{minor} id={id} version={version:?} build={build:?} blocks={blocks}\n"
-    )
 }
 
 /// The last line that is not blank, fit for a line of a log.
@@ -196,25 +223,39 @@ fn name(signal: i32) -> String {
 }
 
 const SUBCOMMAND: &str = "plugin-probe";
-/// Begins the child's line: a constructor may print lines of its own.
-const PASSED: &str = "switchboard-plugin-loads";
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// The host itself waits for create() as long as it takes; a check has an end.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(60);
 const LINE_CHARS_MAX: usize = 500;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn run(script: &str) -> Result<(), String> {
-        let command = ProbeCommand {
+    fn command(script: &str) -> ProbeCommand {
+        let timeout = Duration::from_millis(300);
+        ProbeCommand {
             program: "/bin/sh".into(),
             args: vec!["-c".into(), script.into()],
-            timeout: Duration::from_millis(300),
-        };
-        command.run(Path::new("ignored")).map_err(|error| match error {
+            timeout,
+            create_timeout: timeout,
+        }
+    }
+
+    fn sentence(error: RunError) -> String {
+        match error {
             RunError::Start(error) => panic!("{error}"),
             RunError::Failed(error) => error.to_string(),
-        })
+        }
+    }
+
+    fn run(script: &str) -> Result<(), String> {
+        command(script).run(Path::new("ignored")).map_err(sentence)
+    }
+
+    fn create(script: &str) -> Result<(), String> {
+        let input = File::open("/dev/null").unwrap();
+        command(script).create(Path::new("ignored"), input).map_err(sentence)
     }
 
     #[track_caller]
@@ -236,6 +277,26 @@ mod tests {
     fn a_signal_has_its_name_and_the_last_words() {
         fails("kill -SEGV $$", "killed by SIGSEGV while loading;");
         fails("echo a >&2; echo 'b\tc' >&2; kill -ABRT $$", "killed by SIGABRT while loading: b");
+    }
+
+    #[test]
+    fn a_trial_says_how_far_it_came() {
+        let (passed, created) = (format!("echo {PASSED}"), format!("echo {CREATED}"));
+        assert_eq!(create(&format!("test $1 = --create && {created} && {passed}")), Ok(()));
+        #[rustfmt::skip]
+        let table = [
+            ("exec sleep 60",                      "did not return from create() in 300ms; leave"),
+            ("kill -SEGV $$",                      "killed by SIGSEGV in create()"),
+            ("exit 3",                             "ended the process (exit status: 3) in create();"),
+            ("echo no >&2; exit 1",                "no"),
+            ("CREATED; exec sleep 60",             "did not return from destroy() in 300ms"),
+            ("CREATED; echo bye >&2; kill -6 $$",  "killed by SIGABRT in destroy(): bye"),
+            ("CREATED; exit 0",                    "ended the process (exit status: 0) in destroy();"),
+        ];
+        for (script, sentence) in table {
+            let error = create(&script.replace("CREATED", &created)).unwrap_err();
+            assert!(error.starts_with(sentence), "{error}");
+        }
     }
 
     #[test]

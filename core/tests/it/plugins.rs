@@ -122,6 +122,13 @@ fn two_plugins_are_two_mappings() {
     assert_eq!(mapped(&host).len(), 2);
 }
 
+/// The status of `switchboard check`, and what it says to a person who has to mend something.
+fn check(conf: &Path) -> (Option<i32>, String) {
+    let mut check = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    let output = check.args(["check", "-c"]).arg(conf).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
 /// `switchboard check` and `switchboard serve` name place, plugin, file and cause.
 #[track_caller]
 fn refused(home: Home, plugin: &str, causes: &[&str]) {
@@ -130,14 +137,9 @@ fn refused(home: Home, plugin: &str, causes: &[&str]) {
     let file = home.write("zope.conf", text.replace("@PLUGINS@", "elsewhere").as_bytes());
     let place = format!("{}:{line}: <plugin {plugin}>: ", file.display());
 
-    let check = Command::new(env!("CARGO_BIN_EXE_switchboard"))
-        .args(["check", "-c"])
-        .arg(&file)
-        .output()
-        .unwrap();
+    let (checked_status, checked) = check(&file);
     let (status, said) = Host::fails_in(home, &text.replace("@PLUGINS@", "elsewhere"));
-    let checked = String::from_utf8(check.stderr).unwrap();
-    assert_eq!(check.status.code(), Some(78), "{checked}");
+    assert_eq!(checked_status, Some(78), "{checked}");
     assert_eq!(status.code(), Some(1), "{said}");
     for said in [&checked, &said] {
         assert!(said.contains(&place), "{said}\ndoes not name {place}");
@@ -212,29 +214,54 @@ fn a_plugin_that_refuses_its_settings_says_why() {
     install_probe(&home, "probe");
     let text = conf(&section("/a", "probe", "hello").replace("greeting", "colour"));
     let line = text.lines().position(|line| line.starts_with("<plugin ")).unwrap() + 1;
+    let file = home.write("zope.conf", text.replace("@PLUGINS@", "elsewhere").as_bytes());
+    let (checked_status, checked) = check(&file);
     let (status, said) = Host::fails_in(home, &text);
-    assert_eq!(status.code(), Some(1));
+    assert_eq!((checked_status, status.code()), (Some(78), Some(1)), "{checked}");
     let sentence = format!(":{line}: <plugin probe>: create() failed: unknown key colour in");
-    assert!(said.contains(&sentence), "{said}");
+    for said in [checked, said] {
+        assert!(said.contains(&sentence), "{said}");
+    }
+}
+
+#[test]
+fn a_check_makes_an_instance_in_a_child_and_starts_nothing() {
+    let home = Home::new();
+    compile(&home, "in_create");
+    #[rustfmt::skip]
+    let table = [
+        // Its start() aborts: nobody calls it.
+        ("well yes",          None),
+        // There is a host to call, without connections.
+        ("send word",         None),
+        ("refuse in words",   Some("create() failed: not in words")),
+        ("nothing at-all",    Some("create() failed: ")),
+        ("crash now",         Some("killed by SIGSEGV in create()")),
+        ("exit now",          Some("ended the process (exit status: 3) in create(); a plugin must")),
+        ("crash-later yes",   Some("killed by SIGSEGV in destroy()")),
+    ];
+    for (setting, expected) in table {
+        let text = conf(&section("/a", "in_create", "x").replace("greeting x", setting));
+        let file = home.write("zope.conf", text.replace("@PLUGINS@", "elsewhere").as_bytes());
+        let (status, said) = check(&file);
+        assert_eq!(status, Some(if expected.is_some() { 78 } else { 0 }), "{setting}: {said}");
+        let sentence = expected.map(|expected| format!("<plugin in_create>: {expected}"));
+        assert!(said.contains(&sentence.unwrap_or_default()), "{setting}: {said}");
+    }
 }
 
 #[test]
 fn one_check_names_every_bad_plugin() {
     let home = Home::new();
     compile(&home, "no_plugin");
-    compile(&home, "good");
-    let sections = ["no_plugin", "good", "absent"].map(|name| {
+    install_probe(&home, "probe");
+    let sections = ["no_plugin", "probe", "absent"].map(|name| {
         let prefix = name.replace('_', "-");
         format!("<websocket /{prefix}>\n<plugin {name}/>\n</websocket>\n")
     });
     let text = conf(&sections.concat()).replace("@PLUGINS@", "elsewhere");
     let file = home.write("zope.conf", text.as_bytes());
-    let check = Command::new(env!("CARGO_BIN_EXE_switchboard"))
-        .args(["check", "-c"])
-        .arg(file)
-        .output()
-        .unwrap();
-    let said = String::from_utf8(check.stderr).unwrap();
+    let (_, said) = check(&file);
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines.len(), 2, "{said}");
     assert!(lines[0].contains("<plugin no_plugin>") && lines[1].contains("<plugin absent>"));

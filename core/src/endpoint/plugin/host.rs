@@ -17,9 +17,7 @@ use switchboard_websocket::{CloseCode, Kind, handshake};
 use super::buffer::BufferRef;
 use super::size;
 use super::topics::TOPICS;
-use crate::conf::PluginSettings;
 use crate::endpoint::is_fit_for_response;
-use crate::library::Library;
 use crate::shard::{Accept, Answer, ConnId, Mail, Owner, Payload, Reject, Sent, Shards};
 
 /// What the host knows of an instance when that calls. Never freed.
@@ -36,6 +34,16 @@ pub(super) struct Context {
     _settings: Vec<sb_pair>,
 }
 
+/// What an instance is told of its section.
+pub(super) struct Told<'a> {
+    /// The prefix.
+    pub(super) route: &'a str,
+    /// NAME of `<plugin NAME>`.
+    pub(super) name: &'a str,
+    /// `<config>`.
+    pub(super) config: &'a [(String, String)],
+}
+
 /// A longer message is refused at once.
 const MESSAGE_BYTES_MAX: usize = 1 << 30;
 
@@ -48,29 +56,28 @@ static VERSION: &CStr =
 
 impl Context {
     pub(super) fn leak(
-        library: &Library,
+        id: &str,
         owner: &Arc<Owner>,
-        route: &str,
-        plugin: &PluginSettings,
+        told: &Told<'_>,
         shards: &Arc<Shards>,
     ) -> &'static Self {
         let leaked = |text: &str| sb_bytes::new(Box::leak(text.as_bytes().into()));
         let pair =
             |(key, value): &(String, String)| sb_pair { name: leaked(key), value: leaked(value) };
-        let settings: Vec<_> = plugin.config.iter().map(pair).collect();
+        let settings: Vec<_> = told.config.iter().map(pair).collect();
         let config = sb_config {
             size: size::<sb_config>(),
             reserved: 0,
-            route: leaked(route),
-            name: leaked(&plugin.name),
+            route: leaked(told.route),
+            name: leaked(told.name),
             settings: settings.as_ptr(),
             n_settings: settings.len(),
         };
         let context = Box::leak(Box::new(Self {
             host: table(),
             config,
-            id: library.id.clone(),
-            route: route.to_owned(),
+            id: id.to_owned(),
+            route: told.route.to_owned(),
             owner: Arc::clone(owner),
             shards: Arc::clone(shards),
             _settings: settings,

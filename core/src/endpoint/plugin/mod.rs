@@ -1,19 +1,21 @@
 //! An endpoint in this process, over the C ABI of `sdk/c/include/switchboard/plugin.h`.
 //!
 //! `library` is the code, mapped once for each content; here is the instance, made by its entry any
-//! number of times. `host` is what an instance may call, `buffer` the bytes that it may keep.
+//! number of times. `host` is what an instance may call, `buffer` the bytes that it may keep,
+//! `rehearsal` makes one in a child process, to see whether it can be made.
 
 #![allow(unsafe_code)]
 
 mod buffer;
 mod host;
+mod rehearsal;
 mod topics;
 
 use std::ffi::c_void;
 use std::sync::Arc;
 
 use switchboard_abi as abi;
-use switchboard_abi::{sb_bytes, sb_closed, sb_message, sb_open, sb_pair, sb_plugin};
+use switchboard_abi::{sb_bytes, sb_closed, sb_entry, sb_message, sb_open, sb_pair, sb_plugin};
 use switchboard_websocket::Kind;
 
 use super::{
@@ -23,7 +25,9 @@ use crate::conf::{PluginSettings, WebSocketSettings};
 use crate::library::Library;
 use crate::shard::{ConnId, Joined, Owner, Shards};
 
-use host::Context;
+use host::{Context, Told};
+
+pub use rehearsal::{rehearse, rehearse_main};
 
 /// A running instance of a plugin.
 pub struct PluginEndpoint {
@@ -55,11 +59,26 @@ impl PluginEndpoint {
         plugin: &PluginSettings,
         shards: &Arc<Shards>,
     ) -> Result<Self, Failed> {
-        let prefix = &settings.mount.prefix;
-        let context = Context::leak(library, owner, prefix, plugin, shards);
+        let told =
+            Told { route: &settings.mount.prefix, name: &plugin.name, config: &plugin.config };
+        let context = Context::leak(&library.id, owner, &told, shards);
+        let instance = Self::create(library.entry(), context)?;
+        if let Some(start) = instance.table().start {
+            // SAFETY: the instance was just made, and nothing else calls it yet.
+            let status = unsafe { start(instance.plugin) };
+            if status < 0 {
+                instance.destroy();
+                return Err(Failed(format!("start() failed: {}", status_name(status))));
+            }
+        }
+        Ok(instance)
+    }
+
+    /// Makes an instance. It serves nobody before its `start`.
+    fn create(entry: &'static sb_entry, context: &'static Context) -> Result<Self, Failed> {
         let mut made: *mut sb_plugin = std::ptr::null_mut();
         let mut error = ErrorText::default();
-        let create = library.entry().create.ok_or_else(|| Failed("it has no create()".into()))?;
+        let create = entry.create.ok_or_else(|| Failed("it has no create()".into()))?;
         // SAFETY: an entry that was loaded is valid for ever; host and config are never freed; the
         // sink lives until the call returns.
         let status = unsafe {
@@ -71,14 +90,6 @@ impl PluginEndpoint {
         let mut instance = Self { plugin: made, topic_events: std::ptr::null(), context };
         instance.check()?;
         instance.topic_events = instance.extension();
-        if let Some(start) = instance.table().start {
-            // SAFETY: the instance was just made, and nothing else calls it yet.
-            let status = unsafe { start(made) };
-            if status < 0 {
-                instance.destroy();
-                return Err(Failed(format!("start() failed: {}", status_name(status))));
-            }
-        }
         Ok(instance)
     }
 

@@ -330,7 +330,8 @@ typedef struct sb_entry {
   const char *build;   /* what was built from what, for people; may be ""                    */
 
   /* Makes one instance, or returns less than zero and says why in `error`. `host` stays valid
-   * until the process ends, `config` until destroy(). [exclusive] */
+   * until the process ends, `config` until destroy(). Leave what others notice to start(): a check
+   * of the conf calls create() and destroy() alone, in a process of its own. [exclusive] */
   sb_status (*create)(const sb_host *host, const sb_config *config, sb_plugin **out,
                       sb_sink *error);
 } sb_entry;

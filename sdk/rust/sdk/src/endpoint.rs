@@ -58,7 +58,10 @@ pub trait Endpoint: Send + Sync + Sized + 'static {
     type Session: Send + 'static;
 
     /// Makes an instance: one for each section that names the plugin. An error keeps the host from
-    /// using it, and is shown to the administrator.
+    /// using it, and is shown to the administrator. Leave what others notice to [`start`]: a check
+    /// of the conf makes an instance too, in a process of its own, and drops it.
+    ///
+    /// [`start`]: Self::start
     fn create(setup: &Setup) -> Result<Self, Error>;
 
     /// Before the first client: may start threads.
