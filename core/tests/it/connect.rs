@@ -30,6 +30,16 @@ fn run(url: &str, options: &[&str], input: &[u8]) -> Output {
     })
 }
 
+/// Its input stays open: the server closes.
+fn run_to_its_end(server: Server, options: &[&str]) -> Output {
+    let mut child = connect(&url(&server), options).spawn().unwrap();
+    let input = child.stdin.take();
+    let output = child.wait_with_output().unwrap();
+    drop(input);
+    server.join();
+    output
+}
+
 fn check(output: &Output, status: i32, stdout: &str, stderr: &str) {
     let got = String::from_utf8_lossy(&output.stdout);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -197,13 +207,7 @@ fn the_code_and_the_reason_of_a_close_are_shown() {
             let code: Vec<u8> = (0..code).map(|at| answer[6 + at] ^ answer[2 + at]).collect();
             assert_eq!(code, payload[..code.len()]);
         });
-        let mut child = connect(&url(&server), &[]).spawn().unwrap();
-        // The input stays open: the server closes.
-        let input = child.stdin.take();
-        let output = child.wait_with_output().unwrap();
-        drop(input);
-        server.join();
-        output
+        run_to_its_end(server, &[])
     };
     check(&close(b"\x03\xe8done"), 0, "hi\n", "closed by the server: 1000 done");
     check(&close(b"\x03\xe9"), 0, "hi\n", "closed by the server: 1001");
@@ -216,12 +220,7 @@ fn the_code_and_the_reason_of_a_close_are_shown() {
 fn an_end_without_a_close_is_abnormal() {
     let cut = |bytes: &'static [u8]| {
         let server = Server::start(move |mut socket| socket.write_all(bytes).unwrap());
-        let mut child = connect(&url(&server), &[]).spawn().unwrap();
-        let input = child.stdin.take();
-        let output = child.wait_with_output().unwrap();
-        drop(input);
-        server.join();
-        output
+        run_to_its_end(server, &[])
     };
     check(&cut(b"\x81\x02hi"), 1, "hi\n", "without a close frame");
     check(&cut(b"\x81\x02hi\x83"), 1, "hi\n", "broke the protocol: opcode 0x3 is reserved");
@@ -263,11 +262,7 @@ fn pings_are_answered_and_sent() {
         socket.write_all(b"\x88\x02\x03\xe8").unwrap();
         read_frame(&mut socket);
     });
-    let mut child = connect(&url(&server), &["--ping", "0.05", "--json"]).spawn().unwrap();
-    let input = child.stdin.take();
-    let output = child.wait_with_output().unwrap();
-    drop(input);
-    server.join();
+    let output = run_to_its_end(server, &["--ping", "0.05", "--json"]);
     let names: Vec<_> = events(&output).iter().map(|event| event["event"].clone()).collect();
     assert_eq!(names, ["open", "ping", "pong", "close"]);
     assert_eq!(output.status.code(), Some(0));
@@ -279,11 +274,7 @@ fn a_server_that_answers_no_ping_is_left() {
         let mut all = Vec::new();
         let _ = socket.read_to_end(&mut all);
     });
-    let mut child = connect(&url(&server), &["--ping", "0.05"]).spawn().unwrap();
-    let input = child.stdin.take();
-    let output = child.wait_with_output().unwrap();
-    drop(input);
-    server.join();
+    let output = run_to_its_end(server, &["--ping", "0.05"]);
     check(&output, 1, "", "does not answer a ping");
 }
 

@@ -50,26 +50,17 @@ fn pings_and_pongs_pass_in_their_order() {
     let mut bytes = frame(0x81, b"one");
     bytes.extend([frame(0x89, b"ping"), frame(0x81, b"two"), frame(0x8a, b"pong")].concat());
     bytes.extend(frame(0x81, b"three"));
+    let expected = [
+        Event::Text("one".to_owned()),
+        Event::Ping(b"ping".to_vec()),
+        Event::Text("two".to_owned()),
+        Event::Pong(b"pong".to_vec()),
+        Event::Text("three".to_owned()),
+    ];
     ws.raw(&bytes);
-    for expected in [
-        Event::Text("one".to_owned()),
-        Event::Ping(b"ping".to_vec()),
-        Event::Text("two".to_owned()),
-        Event::Pong(b"pong".to_vec()),
-        Event::Text("three".to_owned()),
-    ] {
-        server.expect(&expected);
-    }
+    expected.iter().for_each(|event| server.expect(event));
     server.raw(b"\x81\x03one\x89\x04ping\x81\x03two\x8a\x04pong\x81\x05three");
-    for expected in [
-        Event::Text("one".to_owned()),
-        Event::Ping(b"ping".to_vec()),
-        Event::Text("two".to_owned()),
-        Event::Pong(b"pong".to_vec()),
-        Event::Text("three".to_owned()),
-    ] {
-        ws.expect(&expected);
-    }
+    expected.iter().for_each(|event| ws.expect(event));
 }
 
 #[test]

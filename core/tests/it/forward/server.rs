@@ -5,11 +5,10 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 use socket2::SockRef;
-use switchboard_websocket::handshake::accept_key;
 use switchboard_websocket::{Decoder, Kind, Limits, Role, write_close, write_message};
 use switchboard_websocket::{write_ping, write_pong};
 
-use crate::support::{Event, PATIENCE};
+use crate::support::{self, Event, PATIENCE};
 
 const LIMITS: Limits = Limits { message_bytes_max: usize::MAX, frame_bytes_max: usize::MAX };
 
@@ -34,17 +33,7 @@ pub(super) struct Server {
 impl Server {
     /// Takes a connection and reads the request.
     pub(super) fn accept(listener: &TcpListener) -> Self {
-        let (mut socket, _) = listener.accept().unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.set_write_timeout(Some(PATIENCE)).unwrap();
-        socket.set_nodelay(true).unwrap();
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            assert_eq!(socket.read(&mut byte).unwrap(), 1, "the request is not whole");
-            request.push(byte[0]);
-        }
-        let request = String::from_utf8(request).unwrap();
+        let (socket, request) = support::accept(listener);
         Self { socket, decoder: Decoder::new(Role::Server), input: Vec::new(), at: 0, request }
     }
 
@@ -55,12 +44,7 @@ impl Server {
     }
 
     pub(super) fn switching(&self, more: &str) -> String {
-        let key = self.header("Sec-WebSocket-Key").expect("a key");
-        format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {}\r\n{more}\r\n",
-            accept_key(key)
-        )
+        support::switching(&self.request, more)
     }
 
     /// The value of a header of the request, by the name as it was sent.

@@ -18,7 +18,8 @@ use std::time::Duration;
 pub(crate) use client::{Client, Got, Response};
 pub(crate) use handshake::{ACCEPT, Handshake, KEY};
 pub(crate) use host::{Home, Host};
-pub(crate) use server::Server;
+pub(crate) use plugins::built;
+pub(crate) use server::{Server, accept, switching};
 pub(crate) use ws::{Event, Ws, frame};
 
 /// How long something may take that should be there soon. Only a test that fails waits so long.

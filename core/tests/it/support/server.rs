@@ -8,6 +8,31 @@ use switchboard_websocket::handshake::accept_key;
 
 use super::PATIENCE;
 
+/// Takes a connection, and reads the head of its request and nothing behind it.
+pub(crate) fn accept(listener: &TcpListener) -> (TcpStream, String) {
+    let (mut socket, _) = listener.accept().unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_write_timeout(Some(PATIENCE)).unwrap();
+    socket.set_nodelay(true).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).expect("a request is whole");
+        head.extend(byte);
+    }
+    (socket, String::from_utf8(head).expect("a request is ASCII"))
+}
+
+/// The 101 that answers a request; `more` are lines of headers.
+pub(crate) fn switching(request: &str, more: &str) -> String {
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    let accept = accept_key(key.expect("a client sends its key"));
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{more}\r\n"
+    )
+}
+
 /// Takes one connection, in a thread of its own.
 pub(crate) struct Server {
     addr: String,
@@ -26,13 +51,7 @@ impl Server {
         serve: impl FnOnce(TcpStream) + Send + 'static,
     ) -> Self {
         Self::raw(move |mut socket, head| {
-            let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
-            let accept = accept_key(key.expect("a client sends its key"));
-            let head = format!(
-                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                 Sec-WebSocket-Accept: {accept}\r\n{headers}\r\n"
-            );
-            socket.write_all(head.as_bytes()).unwrap();
+            socket.write_all(switching(head, headers).as_bytes()).unwrap();
             serve(socket);
         })
     }
@@ -42,15 +61,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap().to_string();
         let thread = std::thread::spawn(move || {
-            let (mut socket, _) = listener.accept().unwrap();
-            socket.set_read_timeout(Some(PATIENCE)).unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                socket.read_exact(&mut byte).expect("a request is whole");
-                head.extend(byte);
-            }
-            serve(socket, std::str::from_utf8(&head).expect("a request is ASCII"));
+            let (socket, head) = accept(&listener);
+            serve(socket, &head);
         });
         Self { addr, thread }
     }
