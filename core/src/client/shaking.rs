@@ -69,7 +69,10 @@ impl<'a> Asked<'a> {
         head_bytes_max: usize,
     ) -> Result<(Vec<u8>, usize), DialError> {
         // A server may answer, and end, before it has read it all: then its answer says more.
-        let sent = socket.write_all(&self.bytes).await;
+        let mut sent = socket.write_all(&self.bytes).await;
+        if sent.is_ok() {
+            sent = socket.flush().await;
+        }
         let mut head = Vec::with_capacity(HEAD_BYTES);
         loop {
             let read = socket.read_buf(&mut head).await;
