@@ -5,10 +5,14 @@
 
 use axum::extract::Request;
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, TRANSFER_ENCODING, UPGRADE};
-use axum::http::header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
+use axum::http::header::{
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
-use switchboard_websocket::handshake::{accept_key, has_token, is_key, is_token, tokens};
+use switchboard_websocket::handshake::{
+    MalformedExtensions, accept_key, deflate, has_token, is_key, is_token, tokens,
+};
 
 use crate::conf::{Origin, WebSocketSettings};
 
@@ -21,6 +25,8 @@ pub struct Handshake {
     pub subprotocols: Vec<String>,
     /// The host's choice among them.
     pub subprotocol: Option<String>,
+    /// If the client offers compression and the conf wants it.
+    pub deflate: Option<deflate::Accepted>,
 }
 
 /// A request that does not. Each has its status, and a sentence for a person.
@@ -54,6 +60,9 @@ pub enum Refusal {
     /// Section 4.1, 10: not a list of tokens, or one of them twice.
     #[error("Sec-WebSocket-Protocol must be a list of different tokens")]
     BadSubprotocols,
+    /// Section 9.1: not a list of extensions.
+    #[error(transparent)]
+    BadExtensions(#[from] MalformedExtensions),
     /// Section 10.2.
     #[error("the Origin {0:?} is not allowed here")]
     ForeignOrigin(String),
@@ -114,7 +123,10 @@ pub fn check(
     let subprotocols = offered(headers)?;
     // The conf's order is the order of preference.
     let choice = settings.subprotocols.iter().find(|name| subprotocols.contains(name)).cloned();
-    Ok(Handshake { accept: accept_key(key), subprotocols, subprotocol: choice })
+    let extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS);
+    let offers = extensions.iter().map(HeaderValue::as_bytes);
+    let deflate = settings.compression.policy().accept(offers)?;
+    Ok(Handshake { accept: accept_key(key), subprotocols, subprotocol: choice, deflate })
 }
 
 fn check_origin(

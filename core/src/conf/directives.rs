@@ -123,6 +123,14 @@ static WEBSOCKET: SectionType = SectionType {
         Key::new("subprotocol", Kind::Subprotocol, Off("chat.v1"))
             .many()
             .doc("Subprotocols that are spoken here, the preferred one first."),
+        Key::new("compression", Kind::Compression, Default("off")).doc(
+            "permessage-deflate: shared compresses each message alone, and takes no memory of a \
+                  connection; dedicated refers to the messages before, and takes two windows.",
+        ),
+        Key::new("compression-threshold", Kind::ByteSizeOrZero, Default("64"))
+            .doc("Messages of fewer bytes are sent as they are."),
+        Key::new("compression-window", Kind::Window, Default("4KB"))
+            .doc("How far back dedicated refers, each way: 256, 512, 1KB, ... 32KB."),
     ],
     sections: &[
         Child { section: &PLUGIN, role: Role::Endpoint },

@@ -34,6 +34,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use switchboard_websocket::Url;
+use switchboard_websocket::handshake::deflate::{self, Policy, WindowBits};
 
 /// Everything that the conf says, checked and with its defaults filled in.
 #[derive(Debug, Clone)]
@@ -170,10 +171,31 @@ pub struct WebSocketSettings {
     pub origin_required: bool,
     /// `subprotocol`, a multikey, in the order of preference.
     pub subprotocols: Vec<String>,
+    /// `compression` and what belongs to it.
+    pub compression: Compression,
     /// The top level's limits with this section's over them.
     pub limits: Limits,
     /// Who answers.
     pub endpoint: EndpointSettings,
+}
+
+/// How messages are compressed: permessage-deflate, RFC 7692.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compression {
+    /// `compression`. Default off.
+    pub mode: deflate::Mode,
+    /// `compression-threshold`: messages of fewer bytes are sent as they are. Default 64.
+    pub message_bytes_min: usize,
+    /// `compression-window` of [`Mode::Dedicated`](deflate::Mode), each way. Default 4KB.
+    pub window_bits: WindowBits,
+}
+
+impl Compression {
+    /// What offers are held against.
+    pub fn policy(&self) -> Policy {
+        let (mode, bits) = (self.mode, self.window_bits);
+        Policy { mode, server_window_bits: bits, client_window_bits: bits }
+    }
 }
 
 /// What an Origin header may be.

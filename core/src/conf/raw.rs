@@ -8,6 +8,7 @@ use std::time::Duration;
 use figment::value::magic::Tagged;
 use serde::Deserialize;
 use switchboard_websocket::Url;
+use switchboard_websocket::handshake::deflate::{self, WindowBits};
 
 use super::datatype::{ByteSize, HostPattern, ListenAddress, Mode, Typed, Whole};
 use super::{LogLevel, Origin};
@@ -92,6 +93,9 @@ pub(super) struct RawWebSocket {
     pub(super) origin_required: Given<bool>,
     #[serde(default)]
     pub(super) subprotocol: Vec<Given<String>>,
+    pub(super) compression: Given<deflate::Mode>,
+    pub(super) compression_threshold: Given<ByteSize>,
+    pub(super) compression_window: Given<WindowBits>,
     #[serde(default)]
     pub(super) limits: RawLimits,
     #[serde(default)]

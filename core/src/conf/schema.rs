@@ -96,6 +96,10 @@ pub enum Kind {
     Whole(u64, u64),
     ByteSize,
     ByteSizeOrZero,
+    /// Of permessage-deflate: off, shared or dedicated.
+    Compression,
+    /// A power of two from 256 to 32KB.
+    Window,
     Time,
     TimeOrZero,
     Mode,

@@ -16,8 +16,8 @@ use super::raw::{
     RawWebSocket,
 };
 use super::{
-    Address, EndpointSettings, ExternalSettings, ExternalTarget, ForwardSettings, HttpSettings,
-    ListenerSettings, Mount, PluginSettings, Settings, StaticSettings, TopicLimits,
+    Address, Compression, EndpointSettings, ExternalSettings, ExternalTarget, ForwardSettings,
+    HttpSettings, ListenerSettings, Mount, PluginSettings, Settings, StaticSettings, TopicLimits,
     WebSocketSettings,
 };
 
@@ -151,6 +151,11 @@ impl Settling<'_> {
                 origins: raw.origin.iter().map(|origin| value(origin).clone()).collect(),
                 origin_required: *value(&raw.origin_required),
                 subprotocols: raw.subprotocol.iter().map(|name| value(name).clone()).collect(),
+                compression: Compression {
+                    mode: *value(&raw.compression),
+                    message_bytes_min: bytes(&raw.compression_threshold),
+                    window_bits: *value(&raw.compression_window),
+                },
                 limits,
                 endpoint,
             });

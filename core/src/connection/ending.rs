@@ -146,7 +146,7 @@ impl Shard {
         let now = self.now();
         row.deadline = Clock::after(now, row.endpoint.settings.limits.close_timeout);
         self.arm(conn, row);
-        row.outbox(now).push_with(|out| write_close(out, cause.close(), None));
+        row.waiting(now).push_frame(|out| write_close(out, cause.close(), None));
         // What came while reading was paused is no event any more.
         self.schedule_read(conn, row);
         drop(rows);

@@ -20,12 +20,15 @@ mod sending;
 mod sources;
 mod timing;
 mod turn;
+mod waiting;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use switchboard_websocket::deflate::Engine;
 
 use crate::conf::{Limits, TopicLimits};
 use crate::shard::{self, Arrival, ConnId, Face, Shards};
@@ -58,6 +61,8 @@ pub struct Shard {
     /// Connections whose socket may have more than one turn's reading.
     again: RefCell<Vec<ConnId>>,
     wheel: RefCell<Wheel<ConnId>>,
+    /// Compresses and inflates, for all connections.
+    engine: RefCell<Engine>,
     sources: RefCell<Sources>,
     home: RefCell<Home>,
     subscribers: RefCell<Subscribers>,
@@ -111,6 +116,7 @@ impl Shard {
             work: RefCell::default(),
             again: RefCell::default(),
             wheel: RefCell::default(),
+            engine: RefCell::default(),
             sources: RefCell::default(),
             home: RefCell::new(Home::new(index, shards.count(), topics)),
             subscribers: RefCell::default(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use switchboard_websocket::deflate::Agreed;
 use tokio::sync::oneshot;
 
 use super::row::{Cause, Phase, Row, name};
@@ -78,7 +79,7 @@ impl Drop for Opening {
 
 impl Shard {
     /// Asks the endpoint whether the client may come in. `request` lacks the connection's name,
-    /// which is given here.
+    /// which is given here; `agreed` is what the handshake agrees on.
     ///
     /// # Errors
     /// It may not.
@@ -86,6 +87,7 @@ impl Shard {
         &self,
         endpoint: &Arc<Endpoint>,
         mut request: Request<'_>,
+        agreed: Option<&Agreed>,
     ) -> Result<Opening, Refused> {
         if self.stopping.get() {
             return Err(Refused::Stopping);
@@ -100,7 +102,7 @@ impl Shard {
         }
         let (sender, answer) = oneshot::channel();
         let uid = next_uid();
-        let row = |_| Row::new(Arc::clone(endpoint), uid, sender);
+        let row = |_| Row::new(Arc::clone(endpoint), uid, agreed, sender);
         let Some(conn) = self.rows.borrow_mut().insert(self.index, row) else {
             endpoint.connections.fetch_sub(1, Ordering::Relaxed);
             return Err(Refused::Full("the shard".to_owned()));

@@ -1,15 +1,17 @@
 //! What other threads ask, and the traffic of topics.
 
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use switchboard_websocket::write_message;
+use switchboard_websocket::deflate::{Deflater, Engine, WindowBits};
+use switchboard_websocket::{HEADER_BYTES_MAX, write_message};
 
 use super::row::{Cause, Held, Phase, Rare};
 use super::sending::write_control;
 use super::{OnArrival, Shard};
 use crate::endpoint::Deliveries;
-use crate::shard::{ConnId, Joined, Mail, Published, Sent, TopicMail};
+use crate::shard::{ConnId, Joined, Mail, Payload, Published, Sent, TopicMail};
 
 impl Shard {
     /// Puts the sends of other threads behind what waits. Calls nobody back. What comes while it is
@@ -27,7 +29,7 @@ impl Shard {
             let row = rows.get(send.conn).filter(|row| row.phase < Phase::Closing);
             let Some(row) = row else { continue };
             row.last_data = self.now();
-            self.put_message(send.conn, row, send.kind, &send.payload);
+            self.put_message(send.conn, row, send.kind, Payload::Shared(send.payload));
         }
     }
 
@@ -150,9 +152,8 @@ impl Shard {
 
     /// One message for every subscriber of this shard: the frame is made once.
     fn deliver(&self, topic: u64, message: &Published, except: Option<ConnId>) {
-        let mut frame = Vec::with_capacity(message.payload.len() + 14);
-        write_message(&mut frame, message.kind, &message.payload, None);
-        let frame = Bytes::from(frame);
+        let frames = Frames::new(message);
+        let frame = &frames.plain;
         let mut slow = Vec::new();
         let subscribers = self.subscribers.borrow();
         let mut rows = self.rows.borrow_mut();
@@ -168,13 +169,22 @@ impl Shard {
                 slow.push(*conn);
                 continue;
             }
-            let Some(held) = row.held(topic) else {
-                self.put_shared(*conn, row, &frame);
+            if let Some(held) = row.held(topic) {
+                held.bytes += frame.len();
+                held.frames.push(frame.clone());
+                self.settle(*conn, row);
                 continue;
-            };
-            held.bytes += frame.len();
-            held.frames.push(frame.clone());
-            self.settle(*conn, row);
+            }
+            let deflater = row.deflater.as_deref();
+            let least = deflater.map_or(0, |deflater| deflater.message_bytes_min() as usize);
+            match deflater.filter(|_| message.payload.len() >= least).map(Deflater::shares) {
+                None => self.put_shared(*conn, row, frame),
+                Some(Some(bits)) => {
+                    let frame = frames.deflated(bits, &self.engine);
+                    self.put_shared(*conn, row, frame);
+                }
+                Some(None) => self.put_own(*conn, row, message),
+            }
         }
         drop(rows);
         drop(subscribers);
@@ -189,5 +199,29 @@ impl Shard {
         for conn in conns {
             self.end(conn, Cause::Shutdown);
         }
+    }
+}
+
+/// One message of a topic, in the frames of all who get it.
+struct Frames<'m> {
+    message: &'m Published,
+    plain: Bytes,
+    /// By the window's bits, from 8. One that would not become shorter is the plain one.
+    deflated: [OnceCell<Bytes>; 8],
+}
+
+impl<'m> Frames<'m> {
+    fn new(message: &'m Published) -> Self {
+        let mut plain = Vec::with_capacity(message.payload.len() + HEADER_BYTES_MAX);
+        write_message(&mut plain, message.kind, &message.payload, None);
+        Self { message, plain: plain.into(), deflated: Default::default() }
+    }
+
+    fn deflated(&self, bits: WindowBits, engine: &RefCell<Engine>) -> &Bytes {
+        self.deflated[usize::from(bits.get() - WindowBits::MIN.get())].get_or_init(|| {
+            let Published { kind, payload } = self.message;
+            let frame = engine.borrow_mut().shared_frame(bits, *kind, payload);
+            frame.map_or_else(|| self.plain.clone(), Bytes::from)
+        })
     }
 }

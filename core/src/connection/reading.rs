@@ -16,6 +16,8 @@ const READS: usize = 4;
 /// What a batch of input needs while the row is not borrowed.
 struct Batch {
     decoder: Decoder,
+    /// The two sides have agreed on compression.
+    compresses: bool,
     to: To,
 }
 
@@ -162,7 +164,7 @@ impl Shard {
         }
         let decoder = std::mem::replace(&mut row.decoder, Decoder::new(Role::Server));
         let to = To { endpoint: Arc::clone(&row.endpoint), session: row.session };
-        let batch = Batch { decoder, to };
+        let batch = Batch { decoder, compresses: row.deflater.is_some(), to };
         drop(rows);
         self.cork.borrow_mut().begin(conn);
         Some(batch)
@@ -171,7 +173,12 @@ impl Shard {
     fn decode(&self, conn: ConnId, batch: &mut Batch, input: &mut [u8], at: &mut usize) -> Outcome {
         let limits = batch.to.endpoint.codec_limits();
         loop {
-            let event = match batch.decoder.next(&limits, input, at) {
+            let event = if batch.compresses {
+                batch.decoder.next_in(&mut self.engine.borrow_mut(), &limits, input, at)
+            } else {
+                batch.decoder.next(&limits, input, at)
+            };
+            let event = match event {
                 Ok(Some(event)) => event,
                 Ok(None) => return Outcome::Drained,
                 Err(error) => return Outcome::Ended(Cause::Protocol(error)),

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use switchboard_websocket::deflate::{Agreed, Deflater};
 use switchboard_websocket::{CloseCode, Decoder, ProtocolError, Role};
 use tokio::sync::oneshot;
 
+use super::waiting::Waiting;
 use crate::endpoint::{Closed, Endpoint, Session, Why};
 use crate::shard::{Answer, Budget, ConnId};
-use crate::stream::{NEVER, Outbox, Tick, Transport};
+use crate::stream::{NEVER, Tick, Transport};
 
 /// One connection.
 pub(super) struct Row {
@@ -30,6 +32,8 @@ pub(super) struct Row {
     /// None until the handshake has been written.
     pub(super) transport: Option<Transport>,
     pub(super) decoder: Decoder,
+    /// If the two sides have agreed on compression.
+    pub(super) deflater: Option<Box<Deflater>>,
     /// What could not leave at once.
     pub(super) waiting: Option<Box<Waiting>>,
     pub(super) rare: Option<Box<Rare>>,
@@ -64,13 +68,6 @@ pub(super) enum Phase {
     Closing,
     /// Nothing more is sent; the client's end of the stream is awaited.
     Lingering,
-}
-
-/// Frames that wait, and since when nothing has left.
-#[derive(Default)]
-pub(super) struct Waiting {
-    pub(super) outbox: Outbox,
-    pub(super) progress: Tick,
 }
 
 /// What few connections have, or all for a short time.
@@ -197,7 +194,19 @@ impl Cause {
 const DEFERRED_MAX: u64 = 64;
 
 impl Row {
-    pub(super) fn new(endpoint: Arc<Endpoint>, uid: u64, answer: oneshot::Sender<Answer>) -> Self {
+    pub(super) fn new(
+        endpoint: Arc<Endpoint>,
+        uid: u64,
+        agreed: Option<&Agreed>,
+        answer: oneshot::Sender<Answer>,
+    ) -> Self {
+        let least = endpoint.settings.compression.message_bytes_min;
+        let least = u32::try_from(least).unwrap_or(u32::MAX);
+        let deflater = agreed.map(|agreed| Box::new(Deflater::new(Role::Server, agreed, least)));
+        let decoder = match agreed {
+            Some(agreed) => Decoder::with_deflate(Role::Server, agreed),
+            None => Decoder::new(Role::Server),
+        };
         let rare = Rare { answer: Some(answer), ..Rare::default() };
         Self {
             endpoint,
@@ -210,7 +219,8 @@ impl Row {
             told: false,
             again: false,
             transport: None,
-            decoder: Decoder::new(Role::Server),
+            decoder,
+            deflater,
             waiting: None,
             rare: Some(Box::new(rare)),
             seq: 0,
@@ -233,7 +243,7 @@ impl Row {
 
     /// Bytes that wait in its own queue.
     pub(super) fn backlog(&self) -> usize {
-        self.waiting.as_ref().map_or(0, |waiting| waiting.outbox.len())
+        self.waiting.as_ref().map_or(0, |waiting| waiting.len())
     }
 
     /// Deliveries of `topic` that wait for the endpoint, if they do.
@@ -250,9 +260,8 @@ impl Row {
     }
 
     /// Where frames wait, made if need be.
-    pub(super) fn outbox(&mut self, now: Tick) -> &mut Outbox {
-        let fresh = || Box::new(Waiting { outbox: Outbox::default(), progress: now });
-        &mut self.waiting.get_or_insert_with(fresh).outbox
+    pub(super) fn waiting(&mut self, now: Tick) -> &mut Waiting {
+        self.waiting.get_or_insert_with(|| Box::new(Waiting::new(now)))
     }
 
     pub(super) fn rare(&mut self) -> &mut Rare {
@@ -283,7 +292,7 @@ impl Row {
 
     /// Gives back what is no longer needed.
     pub(super) fn tidy(&mut self) {
-        if self.waiting.as_ref().is_some_and(|waiting| waiting.outbox.is_empty()) {
+        if self.waiting.as_ref().is_some_and(|waiting| waiting.is_empty()) {
             self.waiting = None;
         }
         let bare = |rare: &Rare| {

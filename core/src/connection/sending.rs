@@ -11,7 +11,7 @@ use switchboard_websocket::{
 
 use super::row::{Cause, Phase, Row};
 use super::{Job, Shard};
-use crate::shard::{ConnId, Control, Local, Sent};
+use crate::shard::{ConnId, Control, Local, Payload, Published, Sent};
 use crate::stream::{Source, SourceId, Transport};
 
 /// Frames of one connection, gathered while its input is worked off, so that the replies of one read
@@ -43,7 +43,7 @@ impl Local for Shard {
     fn send(&self, conn: ConnId, kind: Kind, payload: &[u8]) -> Sent {
         self.send_frame(conn, payload.len(), |row| {
             row.last_data = self.now();
-            self.put_message(conn, row, kind, payload);
+            self.put_message(conn, row, kind, Payload::Borrowed(payload));
         })
     }
 
@@ -103,11 +103,21 @@ impl Shard {
     }
 
     /// Puts a message behind what was gathered or waits; the limits are the caller's.
-    pub(super) fn put_message(&self, conn: ConnId, row: &mut Row, kind: Kind, payload: &[u8]) {
+    pub(super) fn put_message(
+        &self,
+        conn: ConnId,
+        row: &mut Row,
+        kind: Kind,
+        payload: Payload<'_>,
+    ) {
+        if row.deflater.is_some() {
+            return self.put_deflated(conn, row, kind, payload);
+        }
+        let payload = payload.as_slice();
         let mut cork = self.cork.borrow_mut();
         if cork.conn != Some(conn) || row.waiting.is_some() {
             drop(cork);
-            row.outbox(self.now()).push_with(|out| write_message(out, kind, payload, None));
+            row.waiting(self.now()).push_frame(|out| write_message(out, kind, payload, None));
             return self.queued(conn, row);
         }
         if payload.len() < DIRECT_BYTES_MIN {
@@ -124,6 +134,30 @@ impl Shard {
         self.spill(conn, row, &mut cork.frames, payload);
     }
 
+    /// The same where the two sides have agreed on compression. A message that may refer to those
+    /// before it waits as it is.
+    fn put_deflated(&self, conn: ConnId, row: &mut Row, kind: Kind, payload: Payload<'_>) {
+        let Some(deflater) = row.deflater.as_deref_mut() else { return };
+        let mut cork = self.cork.borrow_mut();
+        let engine = &mut *self.engine.borrow_mut();
+        if cork.conn == Some(conn) && row.waiting.is_none() {
+            deflater.write_message(engine, &mut cork.frames, kind, payload.as_slice(), None);
+            if cork.frames.len() > CORK_BYTES_MAX {
+                self.spill(conn, row, &mut cork.frames, &[]);
+            }
+            return;
+        }
+        drop(cork);
+        if deflater.shares().is_none() {
+            row.waiting(self.now()).push_message(kind, payload.into_bytes());
+        } else {
+            let mut frame = Vec::new();
+            deflater.write_message(engine, &mut frame, kind, payload.as_slice(), None);
+            row.waiting(self.now()).push_shared(frame.into());
+        }
+        self.queued(conn, row);
+    }
+
     /// Puts a control frame behind what was gathered.
     pub(super) fn put(&self, conn: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
         let mut rows = self.rows.borrow_mut();
@@ -138,7 +172,7 @@ impl Shard {
             write(&mut cork.frames);
         } else {
             drop(cork);
-            row.outbox(self.now()).push_with(write);
+            row.waiting(self.now()).push_frame(write);
             self.queued(conn, row);
         }
     }
@@ -169,9 +203,9 @@ impl Shard {
         let (from_frames, from_payload) =
             (written.min(frames.len()), written.saturating_sub(frames.len()));
         if from_frames < frames.len() || from_payload < payload.len() {
-            let outbox = row.outbox(self.now());
-            outbox.push(&frames[from_frames..]);
-            outbox.push(&payload[from_payload..]);
+            let waiting = row.waiting(self.now());
+            waiting.push_rest(&frames[from_frames..]);
+            waiting.push_rest(&payload[from_payload..]);
             self.settle(conn, row);
         }
         frames.clear();
@@ -214,10 +248,17 @@ impl Shard {
             if written == frame.len() {
                 return;
             }
-            row.outbox(self.now()).push_shared(frame.slice(written..));
+            row.waiting(self.now()).push_shared(frame.slice(written..));
         } else {
-            row.outbox(self.now()).push_shared(frame.clone());
+            row.waiting(self.now()).push_shared(frame.clone());
         }
+        self.queued(conn, row);
+    }
+
+    /// Puts a message of a topic behind what waits, compressed for this connection alone.
+    pub(super) fn put_own(&self, conn: ConnId, row: &mut Row, message: &Published) {
+        row.last_data = self.now();
+        row.waiting(self.now()).push_message(message.kind, message.payload.clone());
         self.queued(conn, row);
     }
 
@@ -229,12 +270,14 @@ impl Shard {
         let Some(transport) = &row.transport else { return };
         let gate = self.face.gates.at(conn.slot());
         if let Some(waiting) = &mut row.waiting {
-            let before = waiting.outbox.len();
-            if waiting.outbox.flush(transport).is_err() {
+            let before = waiting.len();
+            let engine = &mut *self.engine.borrow_mut();
+            let deflate = row.deflater.as_deref_mut().map(|deflater| (deflater, engine));
+            if waiting.flush(transport, deflate).is_err() {
                 drop(rows);
                 return self.lost(conn);
             }
-            if waiting.outbox.len() < before {
+            if waiting.len() != before {
                 waiting.progress = self.now();
             }
             row.tidy();

@@ -111,19 +111,16 @@ impl Row {
         let most = if self.paused { marks.soft / 2 } else { marks.soft };
         let patience = self.endpoint.settings.limits.slow_timeout;
         let past = |patience| Clock::after(waiting.progress, patience) <= now;
-        waiting.outbox.len() > most && past(patience) || past(STUCK) && budget.is_short()
+        waiting.len() > most && past(patience) || past(STUCK) && budget.is_short()
     }
 
-    /// When a client that has ended its stream is given up, because the endpoint takes nothing. What
-    /// waits for a client that reads is another matter.
+    /// When a client that has ended its stream is given up, because neither the endpoint takes
+    /// anything nor the client.
     fn left_at(&self) -> Tick {
         let left = self.rare.as_ref().and_then(|rare| rare.left);
-        match left {
-            Some(left) if self.paused && self.backlog() == 0 => {
-                Clock::after(left, self.endpoint.settings.limits.slow_timeout)
-            }
-            _ => NEVER,
-        }
+        let Some(left) = left.filter(|_| self.paused) else { return NEVER };
+        let since = self.waiting.as_ref().map_or(left, |waiting| waiting.progress.max(left));
+        Clock::after(since, self.endpoint.settings.limits.slow_timeout)
     }
 
     /// True if the client takes memory that is short, for a message that it does not finish.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
-    CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+    CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -87,7 +88,8 @@ fn open(
         subprotocols: &shaken.subprotocols,
         headers: &headers,
     };
-    Ok(shard.open(endpoint, request)?)
+    let agreed = shaken.deflate.as_ref().map(|accepted| &accepted.agreed);
+    Ok(shard.open(endpoint, request, agreed)?)
 }
 
 /// The 101. RFC 6455, section 4.2.2.
@@ -100,6 +102,10 @@ fn switching(shaken: &Handshake, accept: &Accept) -> Result<Response, String> {
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     let key = HeaderValue::from_str(&shaken.accept).map_err(|error| error.to_string())?;
     headers.insert(SEC_WEBSOCKET_ACCEPT, key);
+    if let Some(deflate) = &shaken.deflate {
+        let answer = HeaderValue::from_str(&deflate.answer).map_err(|error| error.to_string())?;
+        headers.insert(SEC_WEBSOCKET_EXTENSIONS, answer);
+    }
     let choice = accept.subprotocol.as_ref().or(shaken.subprotocol.as_ref());
     if let Some(choice) = choice.filter(|choice| !choice.is_empty()) {
         if !shaken.subprotocols.contains(choice) {

@@ -127,10 +127,6 @@ impl Accepting {
                         Place::Tcp(_) => peer.and_then(|peer| peer.try_into().ok()),
                         Place::Unix(_) => None,
                     };
-                    if matches!(listener.place, Place::Tcp(_)) {
-                        // Without it small replies wait for acknowledgements; the socket works anyway.
-                        let _ = rustix::net::sockopt::set_tcp_nodelay(&socket, true);
-                    }
                     self.place(Arrival { socket, listener: index, at: Instant::now(), peer });
                 }
                 Err(Errno::AGAIN) => return Turn::Empty,

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use switchboard_websocket::Url;
+use switchboard_websocket::handshake::deflate::{self, WindowBits};
 
 pub(crate) use address::ListenAddress;
 pub(crate) use origin::HostPattern;
@@ -79,6 +80,8 @@ pub(crate) fn check(kind: Kind, text: &str) -> Result<(), Wrong> {
         Kind::Words => filled(text, "some text", |c| c == '\0'),
         Kind::Boolean => bool::parse(text).map(drop),
         Kind::Whole(least, most) => within(text, least, most),
+        Kind::Compression => deflate::Mode::parse(text).map(drop),
+        Kind::Window => WindowBits::parse(text).map(drop),
         Kind::ByteSizeOrZero => ByteSize::parse(text).map(drop),
         Kind::ByteSize => positive(ByteSize::parse(text)?.0 > 0, "a byte size above 0"),
         Kind::TimeOrZero => Duration::parse(text).map(drop),
@@ -146,6 +149,26 @@ impl Datatype for ByteSize {
         // More than any memory has is a slip of the finger, and would not add up later.
         let bytes = bytes.filter(|bytes| *bytes <= 1 << 50);
         bytes.map(Self).ok_or(Wrong::expected("a byte size such as 16MB"))
+    }
+}
+
+impl Datatype for deflate::Mode {
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        match text.to_ascii_lowercase().as_str() {
+            "off" => Ok(Self::Off),
+            "shared" => Ok(Self::Shared),
+            "dedicated" => Ok(Self::Dedicated),
+            _ => Err(Wrong::expected("off, shared or dedicated")),
+        }
+    }
+}
+
+impl Datatype for WindowBits {
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let bytes = ByteSize::parse(text).ok().map(|size| size.0);
+        let bits = bytes.filter(|bytes| bytes.is_power_of_two()).map(u64::ilog2);
+        let bits = bits.and_then(|bits| Self::new(u8::try_from(bits).ok()?));
+        bits.ok_or(Wrong::expected("256, 512, 1KB, 2KB, 4KB, 8KB, 16KB or 32KB"))
     }
 }
 
@@ -330,6 +353,13 @@ mod tests {
             (Kind::Whole(1, 9), "10", false),
             (Kind::ByteSize, "0", false),
             (Kind::ByteSizeOrZero, "0", true),
+            (Kind::Compression, "Shared", true),
+            (Kind::Compression, "on", false),
+            (Kind::Window, "256", true),
+            (Kind::Window, "32KB", true),
+            (Kind::Window, "128", false),
+            (Kind::Window, "64KB", false),
+            (Kind::Window, "3KB", false),
             (Kind::Time, "0s", false),
             (Kind::TimeOrZero, "0", true),
             (Kind::Subprotocol, "chat.v1", true),
