@@ -29,7 +29,8 @@ pub struct Options {
     /// Ends after so much time
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     duration: Duration,
-    /// Each connection sends at most so many messages a second [default: as fast as it goes]
+    /// Each connection sends so many messages a second, as far as --depth lets it; latency counts
+    /// from when a message was due [default: as fast as it goes]
     #[arg(long, value_name = "PER SECOND")]
     rate: Option<f64>,
     /// Size of the messages in bytes, or the smallest and the largest; 16 is the least
@@ -89,6 +90,8 @@ enum Do {
     Idle,
     /// Counts what comes
     Receive,
+    /// Reads nothing until the time is over, and then what has come
+    Stall,
     /// Speaks in the room of the plugin `chat` that the URL names; each hears all, in order
     Chat,
 }
@@ -141,6 +144,7 @@ impl Options {
             Do::Echo => Mode::Echo { depth: self.depth.max(1) },
             Do::Idle => Mode::Idle,
             Do::Receive => Mode::Receive,
+            Do::Stall => Mode::Stall,
             Do::Chat => Mode::Chat,
         };
         plan.goal = self.messages.map_or(Goal::Duration(self.duration), Goal::Messages);

@@ -20,7 +20,10 @@ pub(crate) enum Socket {
 
 /// Whom to dial, resolved once.
 #[derive(Debug)]
-pub(crate) struct Dialler(Peer);
+pub(crate) struct Dialler {
+    peer: Peer,
+    receive_buffer_bytes: Option<usize>,
+}
 
 #[derive(Debug)]
 enum Peer {
@@ -32,19 +35,20 @@ enum Peer {
 const CONNECTIONS_PER_ADDRESS: u32 = 20_000;
 
 impl Dialler {
-    pub(crate) fn new(url: &Url) -> io::Result<Self> {
-        Ok(Self(match &url.server {
+    pub(crate) fn new(url: &Url, receive_buffer_bytes: Option<usize>) -> io::Result<Self> {
+        let peer = match &url.server {
             Server::Tcp { host, port } => {
                 let found = (host.as_str(), *port).to_socket_addrs()?.next();
                 Peer::Ip(found.ok_or_else(|| io::Error::other("the name has no address"))?)
             }
             Server::Unix(path) => Peer::Unix(path.into()),
-        }))
+        };
+        Ok(Self { peer, receive_buffer_bytes })
     }
 
     /// Begins to connect. The socket becomes writable when that is over, well or badly.
     pub(crate) fn dial(&self, sender: u32) -> io::Result<Socket> {
-        match &self.0 {
+        match &self.peer {
             Peer::Ip(addr) => {
                 let kind = Type::STREAM.nonblocking();
                 let socket = socket2::Socket::new(Domain::for_address(*addr), kind, None)?;
@@ -52,11 +56,16 @@ impl Dialler {
                     socket.bind(&SocketAddr::from((source, 0)).into())?;
                 }
                 socket.set_tcp_nodelay(true)?;
+                // Before the handshake, which tells the peer of the window.
+                self.receive_buffer_bytes
+                    .map_or(Ok(()), |bytes| socket.set_recv_buffer_size(bytes))?;
                 begin(&socket, &(*addr).into())?;
                 Ok(Socket::Tcp(mio::net::TcpStream::from_std(socket.into())))
             }
             Peer::Unix(path) => {
                 let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+                self.receive_buffer_bytes
+                    .map_or(Ok(()), |bytes| socket.set_recv_buffer_size(bytes))?;
                 begin(&socket, &SockAddr::unix(path)?)?;
                 Ok(Socket::Unix(mio::net::UnixStream::from_std(socket.into())))
             }
@@ -171,7 +180,7 @@ mod tests {
     fn a_connection_comes_from_its_address() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("ws://{}/", listener.local_addr().unwrap());
-        let dialler = Dialler::new(&Url::parse(&url).unwrap()).unwrap();
+        let dialler = Dialler::new(&Url::parse(&url).unwrap(), None).unwrap();
         for (sender, expected) in [(0, [127, 0, 0, 1]), (20_000, [127, 0, 0, 2])] {
             let _socket = dialler.dial(sender).unwrap();
             let (_, from) = listener.accept().unwrap();

@@ -36,6 +36,6 @@ mod random;
 
 pub use check::{Finding, Findings};
 pub use histogram::Histogram;
-pub use plan::{Faults, Goal, Kinds, Mode, Plan};
+pub use plan::{Faults, Goal, Kinds, Mode, Others, Plan};
 pub use report::Report;
 pub use worker::{Error, run};

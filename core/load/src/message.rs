@@ -3,7 +3,7 @@
 
 use switchboard_websocket::Kind;
 
-use crate::plan::{Kinds, Mode, Plan};
+use crate::plan::{Kinds, Mode, Others, Plan};
 use crate::random::Random;
 
 /// Who sent a message, and as which of his.
@@ -27,15 +27,24 @@ const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 pub(crate) struct Maker {
     seed: u64,
     bytes: (usize, usize),
+    others: Vec<Others>,
     kinds: Kinds,
 }
 
 impl Maker {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let min = plan.bytes.0.max(NUMBER_BYTES);
         // A chat is text.
         let kinds = if plan.mode == Mode::Chat { Kinds::Text } else { plan.kinds };
-        Self { seed: plan.seed, bytes: (min, plan.bytes.1.max(min)), kinds }
+        Self { seed: plan.seed, bytes: plan.bytes, others: plan.others.clone(), kinds }
+    }
+
+    /// Whether this is a sender of another run.
+    pub(crate) fn is_other(&self, sender: u32) -> bool {
+        self.other(sender).is_some()
+    }
+
+    fn other(&self, sender: u32) -> Option<&Others> {
+        self.others.iter().find(|others| others.senders.contains(&sender))
     }
 
     /// Writes the payload into `out`, in place of what is there.
@@ -48,7 +57,7 @@ impl Maker {
             Kinds::Both if random.next() & 1 == 0 => Kind::Text,
             Kinds::Both => Kind::Binary,
         };
-        let len = self.len(&mut random);
+        let len = self.len(number.sender, &mut random);
         out.clear();
         push_letters(out, u64::from(number.sender), SENDER);
         push_letters(out, number.seq, SEQ);
@@ -66,8 +75,10 @@ impl Maker {
     }
 
     /// Evenly spread over the orders of magnitude.
-    fn len(&self, random: &mut Random) -> usize {
-        let (min, max) = self.bytes;
+    fn len(&self, sender: u32, random: &mut Random) -> usize {
+        let (min, max) = self.other(sender).map_or(self.bytes, |others| others.bytes);
+        let min = min.max(NUMBER_BYTES);
+        let max = max.max(min);
         let share = random.below(1 << 20) as f64 / f64::from((1 << 20) - 1);
         let len = min as f64 * (max as f64 / min as f64).powf(share);
         (len.round() as usize).clamp(min, max)
@@ -110,7 +121,7 @@ mod tests {
     use super::*;
 
     fn maker(bytes: (usize, usize), kinds: Kinds) -> Maker {
-        Maker { seed: 7, bytes, kinds }
+        Maker { seed: 7, bytes, others: Vec::new(), kinds }
     }
 
     #[test]
@@ -130,6 +141,17 @@ mod tests {
                 assert_eq!(maker.number(&wrong), None, "{at}");
             }
             assert_eq!(maker.number(&payload[..15]), None);
+        }
+    }
+
+    #[test]
+    fn the_sizes_of_another_run_are_its_own() {
+        let mut maker = maker((16, 16), Kinds::Text);
+        maker.others = vec![Others { senders: 5..7, bytes: (300, 300) }];
+        let mut payload = Vec::new();
+        for (sender, len) in [(4, 16), (5, 300), (6, 300), (7, 16)] {
+            maker.make(Number { sender, seq: 0 }, &mut payload);
+            assert_eq!((payload.len(), maker.is_other(sender)), (len, len == 300), "{sender}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is to be done.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use switchboard_websocket::Url;
@@ -11,14 +12,20 @@ pub struct Plan {
     pub url: Url,
     /// How many connections there are at a time.
     pub connections: usize,
+    /// The number of the first, as a sender. Runs that hear each other have different ones.
+    pub first_sender: u32,
     /// Over how many threads they are spread.
     pub threads: usize,
     /// What they do.
     pub mode: Mode,
     /// When they are done.
     pub goal: Goal,
-    /// Messages a second that each connection sends at most; as fast as it goes if `None`.
+    /// Messages a second that each connection sends at most; as fast as it goes if `None`. Each then
+    /// has a time of its own, from which its latency counts: a server that stands still does not
+    /// hide that by what it keeps from being sent.
     pub rate: Option<f64>,
+    /// What is sent in so much time from the start has no latency: connections open then.
+    pub warm_up: Duration,
     /// The shortest and the longest message, in bytes. None is shorter than 16, which its number
     /// takes. Sizes are spread evenly over the orders of magnitude between.
     pub bytes: (usize, usize),
@@ -28,12 +35,25 @@ pub struct Plan {
     pub fragmented_percent: u8,
     /// What some of the connections do wrong.
     pub faults: Faults,
+    /// Who else is heard. Their messages are checked and counted, in every mode but `Chat`.
+    pub others: Vec<Others>,
     /// A text that each connection sends first. What is answered is not counted.
     pub hello: Option<String>,
+    /// The size of each socket's receive buffer, as the system is asked for it.
+    pub receive_buffer_bytes: Option<usize>,
     /// How long connections may take to open, missing messages to come, and the answer to a Close.
     pub patience: Duration,
     /// Makes messages and choices; the same seed makes the same ones.
     pub seed: u64,
+}
+
+/// Senders of another run with the same seed and kinds, whose messages come too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Others {
+    /// Their numbers.
+    pub senders: Range<u32>,
+    /// The sizes of their messages, as in their plan.
+    pub bytes: (usize, usize),
 }
 
 /// What connections do.
@@ -48,6 +68,9 @@ pub enum Mode {
     Idle,
     /// Each counts what comes; messages of another run's senders with the same seed are checked.
     Receive,
+    /// Each reads nothing until the time is over, then what has come. That the server ends it before
+    /// is no fault.
+    Stall,
     /// Each joins the room of the bundled plugin `chat` that the URL names, says its messages, and
     /// expects everybody's, in the order in which each sender sent them.
     Chat,
@@ -93,18 +116,27 @@ impl Plan {
         Self {
             url,
             connections: 1,
+            first_sender: 0,
             threads: 1,
             mode: Mode::Echo { depth: 1 },
             goal: Goal::Duration(Duration::from_secs(10)),
             rate: None,
+            warm_up: Duration::ZERO,
             bytes: (16, 1024),
             kinds: Kinds::Both,
             fragmented_percent: 0,
             faults: Faults::default(),
+            others: Vec::new(),
             hello: None,
+            receive_buffer_bytes: None,
             patience: Duration::from_secs(10),
             seed: 1,
         }
+    }
+
+    /// The numbers of its connections.
+    pub(crate) fn senders(&self) -> Range<u32> {
+        self.first_sender..self.first_sender + self.connections as u32
     }
 
     /// What the connection of this number does wrong, if anything.

@@ -26,14 +26,19 @@ pub struct Report {
     pub sent: u64,
     /// Messages that came.
     pub received: u64,
+    /// Those of them that senders of other runs have sent.
+    pub heard: u64,
     /// Bytes of payload sent.
     pub bytes_sent: u64,
     /// Bytes of payload that came.
     pub bytes_received: u64,
     /// What was wrong with messages.
     pub findings: Findings,
-    /// From sending a message to its echo.
+    /// From sending a message, or from the time that its rate had for it, to its echo.
     pub latency: Histogram,
+    /// How much later than their times messages were sent, be it that the machine was busy or that
+    /// too many were on their way. Part of the latency.
+    pub lag: Histogram,
     /// From dialling to the answer of the handshake.
     pub opening: Histogram,
     /// How long it all took.
@@ -61,12 +66,13 @@ impl Report {
                 "failed": self.failed, "cut": self.cut, "ended": self.ended,
             },
             "messages": {
-                "sent": self.sent, "received": self.received,
+                "sent": self.sent, "received": self.received, "heard": self.heard,
                 "bytes_sent": self.bytes_sent, "bytes_received": self.bytes_received,
             },
             "findings": findings,
             "samples": self.findings.samples(),
             "latency_ms": times(&self.latency),
+            "lag_ms": times(&self.lag),
             "opening_ms": times(&self.opening),
         })
     }
@@ -84,10 +90,12 @@ impl Report {
         self.open_max += other.open_max;
         self.sent += other.sent;
         self.received += other.received;
+        self.heard += other.heard;
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;
         self.findings.merge(other.findings);
         self.latency.merge(&other.latency);
+        self.lag.merge(&other.lag);
         self.opening.merge(&other.opening);
     }
 }
@@ -98,6 +106,7 @@ fn times(histogram: &Histogram) -> Value {
         "count": histogram.count(),
         "p50": millis(histogram.quantile(0.5)),
         "p99": millis(histogram.quantile(0.99)),
+        "p99.9": millis(histogram.quantile(0.999)),
         "max": millis(histogram.max()),
     })
 }
@@ -127,7 +136,9 @@ impl fmt::Display for Report {
             rate(self.bytes_sent) / 1e6,
             rate(self.bytes_received) / 1e6,
         )?;
-        for (name, histogram) in [("latency", &self.latency), ("opening", &self.opening)] {
+        let histograms =
+            [("latency", &self.latency), ("lag", &self.lag), ("opening", &self.opening)];
+        for (name, histogram) in histograms {
             if histogram.count() > 0 {
                 let of = |share| histogram.quantile(share);
                 let (p50, p99, max) = (of(0.5), of(0.99), histogram.max());

@@ -1,6 +1,7 @@
 //! Threads that drive connections, and the run as a whole.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::check::Checker;
 use crate::client::{Client, Context, Shared, Stage, TICK};
 use crate::dial::Dialler;
-use crate::plan::{Goal, Plan};
+use crate::plan::{Goal, Mode, Plan};
 use crate::random::Random;
 use crate::report::Report;
 
@@ -33,6 +34,9 @@ pub enum Error {
     /// The operating system.
     #[error("cannot wait for sockets: {0}")]
     Poll(#[from] io::Error),
+    /// A stall that is not over after a time.
+    #[error("what does not read can only end after a time")]
+    Goal,
     /// A thread has ended badly.
     #[error("a thread of the load generator has panicked")]
     Panicked,
@@ -48,11 +52,11 @@ pub enum Error {
 pub fn run(plan: &Plan) -> Result<Report, Error> {
     check(plan)?;
     raise_file_limit();
-    let dialler = Dialler::new(&plan.url).map_err(Error::Name)?;
+    let dialler = Dialler::new(&plan.url, plan.receive_buffer_bytes).map_err(Error::Name)?;
     let shared = Shared::new(plan, dialler);
     let threads = plan.threads.clamp(1, plan.connections.max(1));
     let work = |thread: usize| {
-        let senders = (0..plan.connections as u32).skip(thread).step_by(threads);
+        let senders = plan.senders().skip(thread).step_by(threads);
         let mut worker = Worker::new(&shared, senders.map(|sender| Client::new(sender, &shared)))?;
         worker.random = Random::of(&[plan.seed, thread as u64, u64::MAX]);
         worker.run()?;
@@ -74,7 +78,7 @@ pub fn run(plan: &Plan) -> Result<Report, Error> {
 fn check(plan: &Plan) -> Result<(), Error> {
     // The number of a sender has 24 bits.
     let connections_max = 1 << 24;
-    if plan.connections > connections_max {
+    if plan.connections.saturating_add(plan.first_sender as usize) > connections_max {
         return Err(Error::TooMany(connections_max));
     }
     let faults = plan.faults;
@@ -85,6 +89,9 @@ fn check(plan: &Plan) -> Result<(), Error> {
     }
     if plan.rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
         return Err(Error::Rate);
+    }
+    if plan.mode == Mode::Stall && !matches!(plan.goal, Goal::Duration(_)) {
+        return Err(Error::Goal);
     }
     Ok(())
 }
@@ -106,6 +113,8 @@ struct Worker<'a> {
     clients: Vec<Client>,
     /// Which are to be dialled.
     waiting: VecDeque<usize>,
+    /// When which is due to send. An entry that was overtaken finds nothing to send.
+    alarms: BinaryHeap<Reverse<(Instant, usize)>>,
     opening: usize,
     open: u64,
     report: Report,
@@ -123,6 +132,7 @@ impl<'a> Worker<'a> {
             poll: Poll::new()?,
             waiting: (0..clients.len()).collect(),
             clients,
+            alarms: BinaryHeap::new(),
             opening: 0,
             open: 0,
             report: Report::default(),
@@ -138,14 +148,20 @@ impl<'a> Worker<'a> {
         let mut tick = Instant::now();
         loop {
             self.dial();
-            let until_tick = (tick + TICK).saturating_duration_since(Instant::now());
-            match self.poll.poll(&mut events, Some(until_tick)) {
+            let next = self.alarms.peek().map_or(tick + TICK, |first| first.0.0.min(tick + TICK));
+            let until_next = next.saturating_duration_since(Instant::now());
+            match self.poll.poll(&mut events, Some(until_next)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
-            for event in &events {
+            self.wake_due();
+            for (count, event) in events.iter().enumerate() {
                 let is_writable = event.is_writable() || event.is_error();
                 self.act(event.token().0, |client, ctx| client.ready(is_writable, ctx));
+                // Those who are due do not wait until all that came is read.
+                if count % 16 == 15 {
+                    self.wake_due();
+                }
             }
             if tick.elapsed() >= TICK {
                 tick = Instant::now();
@@ -160,6 +176,15 @@ impl<'a> Worker<'a> {
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// Lets those send whose time has come.
+    fn wake_due(&mut self) {
+        let now = Instant::now();
+        while self.alarms.peek().is_some_and(|first| first.0.0 <= now) {
+            let Some(Reverse((_, at))) = self.alarms.pop() else { return };
+            self.act(at, Client::send_on);
         }
     }
 
@@ -201,9 +226,12 @@ impl<'a> Worker<'a> {
             now: Instant::now(),
         };
         let Some(client) = self.clients.get_mut(at) else { return };
-        let before = client.stage();
+        let (before, due_before) = (client.stage(), client.due(self.shared, ctx.now));
         act(client, &mut ctx);
-        let after = client.stage();
+        let (after, due) = (client.stage(), client.due(self.shared, ctx.now));
+        if let Some(due) = due.filter(|_| due != due_before) {
+            self.alarms.push(Reverse((due, at)));
+        }
         let is_opening = |stage| matches!(stage, Stage::Dialling | Stage::Shaking);
         let is_open =
             |stage| matches!(stage, Stage::Open | Stage::Vanished | Stage::Closing { .. });

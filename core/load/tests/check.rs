@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use switchboard_load::{Faults, Finding, Goal, Kinds, Mode, Plan, Report, run};
+use switchboard_load::{Faults, Finding, Goal, Kinds, Mode, Others, Plan, Report, run};
 use switchboard_websocket::handshake::accept_key;
 use switchboard_websocket::{
     CloseCode, Decoder, Event, Kind, Limits, Role, Url, write_close, write_message,
@@ -34,7 +34,11 @@ enum Fault {
     Garbage,
     /// It never answers a Close.
     Silence,
+    /// It stands still before it answers.
+    Pause,
 }
+
+const PAUSE: Duration = Duration::from_millis(300);
 
 fn serve(fault: Fault) -> Plan {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -113,6 +117,7 @@ impl Connection {
             Fault::Drop => return,
             Fault::Swap => return *held = Some((kind, payload)),
             Fault::Double => write_message(out, kind, &payload, None),
+            Fault::Pause => std::thread::sleep(PAUSE),
             // No text becomes invalid by it.
             Fault::FlipLast => *payload.last_mut().unwrap() ^= 1,
             Fault::FlipFirst => payload[0] ^= 1,
@@ -238,6 +243,55 @@ fn who_only_receives_checks_what_another_run_sends() {
     assert_eq!(counts(&receivers), [0, 3, 0, 0, 0], "{receivers}");
 }
 
+#[test]
+fn what_came_while_it_was_not_read_is_checked_with_the_senders_sizes() {
+    let server = Broadcast::start();
+    let mut plan = Plan::new(Url::parse(&server.url).unwrap());
+    plan.mode = Mode::Stall;
+    plan.connections = 3;
+    plan.receive_buffer_bytes = Some(4096);
+    plan.goal = Goal::Duration(Duration::from_secs(1));
+    plan.others = vec![Others { senders: 7..8, bytes: (300, 300) }];
+    let stalled = std::thread::spawn({
+        let plan = plan.clone();
+        move || run(&plan).unwrap()
+    });
+    while server.sockets.lock().unwrap().len() < 3 {
+        std::thread::yield_now();
+    }
+    plan.mode = Mode::Echo { depth: 4 };
+    plan.connections = 1;
+    plan.first_sender = 7;
+    plan.bytes = (300, 300);
+    plan.others = Vec::new();
+    plan.receive_buffer_bytes = None;
+    plan.goal = Goal::Messages(100);
+    let sender = run(&plan).unwrap();
+    assert_eq!((sender.sent, sender.heard), (100, 0), "{sender}");
+    let stalled = stalled.join().unwrap();
+    // With the one that comes twice.
+    assert_eq!((stalled.opened, stalled.heard), (3, 303), "{stalled}");
+    assert_eq!(counts(&stalled), [0, 3, 0, 0, 0], "{stalled}");
+}
+
+#[test]
+fn a_server_that_stands_still_does_not_hide_it_by_what_is_not_sent() {
+    let mut plan = serve(Fault::Pause);
+    plan.connections = 1;
+    plan.mode = Mode::Echo { depth: 1 };
+    plan.rate = Some(500.0);
+    let report = run(&plan).unwrap();
+    assert!(report.is_well(), "{report}");
+    // Some 50 messages were due in the pause, of which one was sent.
+    assert!(report.latency.quantile(0.8) > PAUSE / 4, "{report}");
+    assert!(report.lag.max() > PAUSE / 2, "{report}");
+    plan = serve(Fault::None);
+    plan.rate = Some(500.0);
+    plan.warm_up = Duration::from_secs(3600);
+    let report = run(&plan).unwrap();
+    assert_eq!((report.received, report.latency.count()), (1000, 0), "{report}");
+}
+
 /// What is found: lost, doubled, reordered, corrupt, mixed.
 fn check(fault: Fault, expected: [u64; 5]) -> Report {
     let mut plan = serve(fault);
@@ -347,5 +401,12 @@ fn a_plan_that_makes_no_sense_is_refused() {
     assert!(run(&plan).is_err());
     plan.rate = None;
     plan.connections = (1 << 24) + 1;
+    assert!(run(&plan).is_err());
+    plan.connections = 1;
+    plan.first_sender = 1 << 24;
+    assert!(run(&plan).is_err());
+    plan.first_sender = 0;
+    plan.mode = Mode::Stall;
+    plan.goal = Goal::Messages(1);
     assert!(run(&plan).is_err());
 }

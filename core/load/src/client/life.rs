@@ -219,7 +219,8 @@ impl Client {
 
     /// It ended when it should not.
     pub(super) fn cut(&mut self, how: &str, ctx: &mut Context<'_>) {
-        let expected = matches!(self.habit, Habit::Slow | Habit::Abort | Habit::Vanish);
+        let expected = ctx.shared.plan.mode == Mode::Stall
+            || matches!(self.habit, Habit::Slow | Habit::Abort | Habit::Vanish);
         let reasons = if expected { &mut ctx.report.ended } else { &mut ctx.report.cut };
         *reasons.entry(how.to_owned()).or_default() += 1;
         self.done(ctx);
@@ -247,20 +248,18 @@ impl Client {
             return;
         }
         match shared.plan.mode {
-            Mode::Echo { .. } => {
-                if let Some(inflow) = self.inflows.get(&self.sender) {
-                    inflow.finish(self.sender, self.seq, self.sender, findings);
-                }
-            }
             Mode::Chat if self.habit == Habit::Good => {
-                for (from, sent) in (0..).zip(&shared.sent) {
+                for (from, sent) in shared.plan.senders().zip(&shared.sent) {
                     let inflow = self.inflows.entry(from).or_default();
                     inflow.finish(from, sent.load(Ordering::SeqCst), self.sender, findings);
                 }
             }
             _ => {
                 for (from, inflow) in &self.inflows {
-                    inflow.finish(*from, 0, self.sender, findings);
+                    // What others have sent in all is not known here.
+                    let is_own_echo = *from == self.sender && self.speaks(shared.plan);
+                    let sent = if is_own_echo { self.seq } else { 0 };
+                    inflow.finish(*from, sent, self.sender, findings);
                 }
             }
         }

@@ -67,7 +67,7 @@ pub(crate) struct Client {
     seq: u64,
     /// After which message the habit shows.
     until: u64,
-    /// Of echoes: what is on its way, and since when.
+    /// Of echoes: what is on its way, and when it was due to be sent.
     on_way: VecDeque<(u64, Instant)>,
     /// By sender.
     inflows: HashMap<u32, Inflow>,
@@ -100,7 +100,7 @@ pub(crate) enum Stage {
 
 impl<'a> Shared<'a> {
     pub(crate) fn new(plan: &'a Plan, dialler: Dialler) -> Self {
-        let senders = 0..plan.connections as u32;
+        let senders = plan.senders();
         let speakers = senders.clone().filter(|sender| plan.habit(*sender) == Habit::Good).count();
         Self {
             plan,
@@ -117,6 +117,11 @@ impl<'a> Shared<'a> {
     /// Whether the time of the plan is over.
     fn is_over(&self, now: Instant) -> bool {
         matches!(self.plan.goal, Goal::Duration(time) if now >= self.start + time)
+    }
+
+    /// Whether what is due then has a latency.
+    fn is_warm(&self, due: Instant) -> bool {
+        due >= self.start + self.plan.warm_up
     }
 
     fn sent_in_all(&self) -> u64 {
@@ -158,9 +163,23 @@ impl Client {
     fn speaks(&self, plan: &Plan) -> bool {
         match plan.mode {
             Mode::Echo { .. } => true,
-            Mode::Idle | Mode::Receive => false,
+            Mode::Idle | Mode::Receive | Mode::Stall => false,
             Mode::Chat => self.habit == Habit::Good,
         }
+    }
+
+    /// Whether it does not read yet.
+    fn is_stalled(&self, shared: &Shared<'_>, now: Instant) -> bool {
+        shared.plan.mode == Mode::Stall && !shared.is_over(now)
+    }
+
+    /// When it will have something to send, if it is the time that it waits for.
+    pub(crate) fn due(&self, shared: &Shared<'_>, now: Instant) -> Option<Instant> {
+        let waits = shared.plan.rate.is_some()
+            && self.stage == Stage::Open
+            && self.speaks(shared.plan)
+            && self.send_at > now;
+        waits.then_some(self.send_at)
     }
 
     fn has_sent_all(&self, shared: &Shared<'_>, now: Instant) -> bool {
@@ -176,6 +195,10 @@ impl Client {
         match shared.plan.mode {
             Mode::Echo { .. } => self.has_sent_all(shared, now) && self.on_way.is_empty(),
             Mode::Idle => self.has_sent_all(shared, now),
+            // What came while it did not read comes in one go.
+            Mode::Stall => {
+                shared.is_over(now) && !self.has_more && now.duration_since(self.since) > QUIET
+            }
             Mode::Receive => match shared.plan.goal {
                 Goal::Messages(count) => self.received >= count,
                 Goal::Duration(_) => shared.is_over(now),
@@ -192,7 +215,7 @@ impl Client {
     fn is_stuck(&self, shared: &Shared<'_>, now: Instant) -> bool {
         let waits = match shared.plan.mode {
             Mode::Echo { .. } => !self.on_way.is_empty(),
-            Mode::Idle | Mode::Receive => false,
+            Mode::Idle | Mode::Receive | Mode::Stall => false,
             Mode::Chat => {
                 let silent = shared.silent.load(Ordering::SeqCst);
                 silent >= shared.speakers.load(Ordering::SeqCst)
@@ -204,5 +227,7 @@ impl Client {
 
 /// A slow reader reads so much at each tick.
 const SLOW_BYTES: usize = 200;
+/// One that did not read, and gets nothing for so long when it does, has got all.
+const QUIET: Duration = Duration::from_millis(500);
 /// How often a worker looks at all its connections, if it must.
 pub(crate) const TICK: Duration = Duration::from_millis(20);

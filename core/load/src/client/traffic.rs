@@ -27,6 +27,9 @@ impl Client {
     pub(super) fn exchange(&mut self, ctx: &mut Context<'_>) {
         self.has_more = true;
         self.send_on(ctx);
+        if self.is_stalled(ctx.shared, ctx.now) {
+            return;
+        }
         // A slow reader reads at ticks, and then little.
         let (reads, bytes) = match self.habit {
             Habit::Slow => (1, SLOW_BYTES),
@@ -56,7 +59,7 @@ impl Client {
     }
 
     /// Sends what can be sent now, and misbehaves if it is time.
-    pub(super) fn send_on(&mut self, ctx: &mut Context<'_>) {
+    pub(crate) fn send_on(&mut self, ctx: &mut Context<'_>) {
         self.send(ctx);
         if self.flush().is_err() {
             // What the server said before it went may be there to be read yet.
@@ -117,7 +120,8 @@ impl Client {
             if plan.mode == Mode::Chat {
                 let text = String::from_utf8_lossy(ctx.payload);
                 let say = format!(r#"{{"type":"say","text":"{text}"}}"#);
-                shared.sent[self.sender as usize].fetch_add(1, Ordering::SeqCst);
+                shared.sent[(self.sender - plan.first_sender) as usize]
+                    .fetch_add(1, Ordering::SeqCst);
                 self.write(Kind::Text, say.as_bytes(), ctx.random, plan.fragmented_percent);
             } else {
                 self.write(kind, ctx.payload, ctx.random, plan.fragmented_percent);
@@ -127,13 +131,16 @@ impl Client {
             if self.on_way.is_empty() {
                 self.since = ctx.now;
             }
-            self.on_way.push_back((self.seq, ctx.now));
-            self.seq += 1;
+            let mut due = ctx.now;
             if let Some(rate) = plan.rate {
+                due = self.send_at;
                 self.send_at += Duration::from_secs_f64(1.0 / rate);
-                // What was missed for long is not made up for at once.
-                self.send_at = self.send_at.max(ctx.now - Duration::from_secs(1));
+                if shared.is_warm(due) {
+                    ctx.report.lag.record(ctx.now - due);
+                }
             }
+            self.on_way.push_back((self.seq, due));
+            self.seq += 1;
         }
         if self.has_sent_all(shared, ctx.now) {
             self.silent(ctx);
@@ -230,7 +237,8 @@ impl Client {
         ctx.report.received += 1;
         ctx.report.bytes_received += payload.len() as u64;
         let plan = ctx.shared.plan;
-        let may_be_foreign = plan.mode == Mode::Receive || plan.hello.is_some();
+        let may_be_foreign =
+            matches!(plan.mode, Mode::Receive | Mode::Stall) || plan.hello.is_some();
         if may_be_foreign && ctx.shared.maker.number(payload).is_none() {
             self.received += u64::from(plan.mode == Mode::Receive);
             return;
@@ -267,11 +275,13 @@ impl Client {
         let Number { sender, seq } = number;
         let plan = ctx.shared.plan;
         let is_own = sender == self.sender;
-        if !is_own && matches!(plan.mode, Mode::Echo { .. } | Mode::Idle) {
+        let is_other = ctx.shared.maker.is_other(sender);
+        ctx.report.heard += u64::from(is_other);
+        if !is_own && !is_other && matches!(plan.mode, Mode::Echo { .. } | Mode::Idle) {
             let what = format_args!("message {seq} of {sender}");
             return findings.add(Finding::Mixed, self.sender, what);
         }
-        if is_own && plan.mode != Mode::Receive && seq >= self.seq {
+        if is_own && self.speaks(plan) && seq >= self.seq {
             let what = format_args!("message {seq}, which was not sent yet");
             return findings.add(Finding::Corrupt, self.sender, what);
         }
@@ -285,10 +295,11 @@ impl Client {
         }
         self.received += 1;
         while is_own && self.on_way.front().is_some_and(|(oldest, _)| *oldest <= seq) {
-            if let Some((of, since)) = self.on_way.pop_front()
+            if let Some((of, due)) = self.on_way.pop_front()
                 && of == seq
+                && ctx.shared.is_warm(due)
             {
-                ctx.report.latency.record(since.elapsed());
+                ctx.report.latency.record(due.elapsed());
             }
         }
     }
