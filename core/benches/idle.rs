@@ -4,14 +4,15 @@
 //! connections from this process, and prints what `/proc` says of the host. The plugins `echo` and
 //! `chat` must have been built before. `IDLE_CONNECTIONS` and `CHAT_CONNECTIONS` change the numbers.
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod support;
+
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use switchboard_websocket::{Decoder, Event, Kind, Limits, Role, write_message};
+
+use support::{Host, Outcome};
 
 const MASK: Option<[u8; 4]> = Some([1, 2, 3, 4]);
 /// How long CPU time is counted.
@@ -19,19 +20,32 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// Each chatting client says something so often.
 const SAY_EVERY: Duration = Duration::from_secs(1);
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+const CONF: &str = "plugin-path plugins
+<limits>
+  ping-interval 0s
+</limits>
+<listener main>
+  address 127.0.0.1:0
+</listener>
+<websocket /echo>
+  <plugin echo />
+</websocket>
+<websocket /chat>
+  <plugin chat />
+</websocket>
+";
 
 fn main() -> Outcome<()> {
     let idle = number("IDLE_CONNECTIONS", 10_000);
     let chatting = number("CHAT_CONNECTIONS", 100);
-    let host = Host::start()?;
+    let host = Host::start("idle", &["libecho.so", "libchat.so"], CONF)?;
     // What the first connections allocate once is not theirs.
-    let mut connections = host.open("/echo", 100)?;
+    let mut connections = open(&host, "/echo", 100)?;
     echo_once(&mut connections)?;
     let before = host.memory()?;
     let opened = Instant::now();
     let cpu = host.cpu()?;
-    connections.extend(host.open("/echo", idle - 100)?);
+    connections.extend(open(&host, "/echo", idle - 100)?);
     let rate = (idle - 100) as f64 / (host.cpu()? - cpu).as_secs_f64();
     println!(
         "{idle} connections opened in {:.1} s, {rate:.0} a CPU second",
@@ -44,7 +58,7 @@ fn main() -> Outcome<()> {
     );
 
     println!("CPU while all are idle: {:.2} %", host.cpu_share(|| std::thread::sleep(WINDOW))?);
-    let mut clients = host.open("/chat/idle", chatting)?;
+    let mut clients = open(&host, "/chat/idle", chatting)?;
     for (number, client) in clients.iter_mut().enumerate() {
         send(client, &format!(r#"{{"type":"join","name":"client {number}"}}"#))?;
     }
@@ -117,109 +131,27 @@ fn chat(clients: &mut [TcpStream]) -> u32 {
     readers.into_iter().filter_map(|reader| reader.join().ok()).sum()
 }
 
-struct Host {
-    process: Child,
-    address: String,
-    home: PathBuf,
-}
-
-impl Host {
-    fn start() -> Outcome<Self> {
-        let program = Path::new(env!("CARGO_BIN_EXE_switchboard"));
-        let built = program.parent().ok_or("no directory")?;
-        let home = std::env::temp_dir().join(format!("switchboard-idle-{}", std::process::id()));
-        let plugins = home.join("plugins");
-        std::fs::create_dir_all(&plugins)?;
-        for name in ["libecho.so", "libchat.so"] {
-            std::fs::copy(built.join(name), plugins.join(name))?;
+/// Opens `count` WebSockets.
+fn open(host: &Host, path: &str, count: usize) -> Outcome<Vec<TcpStream>> {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        host.address
+    );
+    let open = |_| {
+        let mut socket = TcpStream::connect(&host.address)?;
+        socket.set_nodelay(true)?;
+        socket.write_all(request.as_bytes())?;
+        let mut response = Vec::new();
+        while !response.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            socket.read_exact(&mut byte)?;
+            response.push(byte[0]);
         }
-        let conf = "plugin-path plugins\n\
-             <limits>\n  ping-interval 0s\n</limits>\n\
-             <listener main>\n  address 127.0.0.1:0\n</listener>\n\
-             <websocket /echo>\n  <plugin echo />\n</websocket>\n\
-             <websocket /chat>\n  <plugin chat />\n</websocket>\n";
-        std::fs::write(home.join("zope.conf"), conf)?;
-        let mut process = Command::new(program)
-            .args(["serve", "-c"])
-            .arg(home.join("zope.conf"))
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let (lines, log) = mpsc::channel();
-        let stderr = process.stderr.take().ok_or("no log")?;
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                // The receiver goes when the host is ready; the pipe must be emptied still.
-                let _ = lines.send(line);
-            }
-        });
-        let mut address = None;
-        for line in log {
-            let listening =
-                line.split("listening on ").nth(1).and_then(|rest| rest.split(' ').next());
-            address = address.or(listening.map(str::to_owned));
-            if line.contains("ready") {
-                break;
-            }
+        if !response.starts_with(b"HTTP/1.1 101") {
+            return Err(String::from_utf8_lossy(&response).into_owned().into());
         }
-        Ok(Self { process, address: address.ok_or("the host did not start")?, home })
-    }
-
-    /// Opens `count` WebSockets.
-    fn open(&self, path: &str, count: usize) -> Outcome<Vec<TcpStream>> {
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            self.address
-        );
-        let open = |_| {
-            let mut socket = TcpStream::connect(&self.address)?;
-            socket.set_nodelay(true)?;
-            socket.write_all(request.as_bytes())?;
-            let mut response = Vec::new();
-            while !response.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                socket.read_exact(&mut byte)?;
-                response.push(byte[0]);
-            }
-            if !response.starts_with(b"HTTP/1.1 101") {
-                return Err(String::from_utf8_lossy(&response).into_owned().into());
-            }
-            Ok(socket)
-        };
-        (0..count).map(open).collect()
-    }
-
-    /// Resident memory, in bytes.
-    fn memory(&self) -> Outcome<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
-        let kib: u64 = line.split_whitespace().nth(1).ok_or("no VmRSS")?.parse()?;
-        Ok(kib * 1024)
-    }
-
-    /// CPU time that its threads have used.
-    fn cpu(&self) -> Outcome<Duration> {
-        let mut total = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
-            let schedstat = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            let nanoseconds: u64 = schedstat.split(' ').next().ok_or("no schedstat")?.parse()?;
-            total += nanoseconds;
-        }
-        Ok(Duration::from_nanos(total))
-    }
-
-    /// Per cent of one core that it uses while `work` runs.
-    fn cpu_share(&self, work: impl FnOnce()) -> Outcome<f64> {
-        let (begun, before) = (Instant::now(), self.cpu()?);
-        work();
-        Ok((self.cpu()? - before).as_secs_f64() / begun.elapsed().as_secs_f64() * 100.0)
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.home);
-    }
+        Ok(socket)
+    };
+    (0..count).map(open).collect()
 }
