@@ -8,7 +8,7 @@ FEED    := examples/feed-cpp/feed
 CONF    ?= zope.conf.example
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint idle instructions doc clean tools
+.PHONY: help run test fmt lint idle crowd instructions doc clean tools
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -49,6 +49,14 @@ idle: tools ## measure memory and CPU with 10,000 idle connections
 instructions: tools ## count the codec's instructions with valgrind, and check that time is linear
 	@command -v valgrind >/dev/null || $(call install,valgrind)
 	cargo bench --package switchboard-websocket --bench instructions
+
+crowd: tools target/release/crowd ## measure what 500 connections that do not read cost 4,500 others
+	cargo build --release --package switchboard
+	cargo bench --package switchboard --bench crowd
+
+target/release/crowd: core/benches/crowd/crowd.cpp $(wildcard sdk/cpp/include/switchboard/*) | tools
+	@mkdir -p $(@D)
+	c++ -std=c++17 -O2 -pthread -I sdk/cpp/include -o $@ $<
 
 doc: tools ## the Rust documentation, in target/doc
 	cargo doc --workspace --no-deps
