@@ -9,7 +9,8 @@ use crate::round::{Rest, Round};
 pub(crate) fn head(budget: u64) {
     println!(
         "latency of the echoing ones, in ms from the time that each message was due; memory in MiB; \
-         budget of the host's growth: {} MiB",
+         budget of the host's growth: {} MiB. lag99: so late did this program itself send; if that is \
+         near to p99, the machine had other things to do",
         mib(budget)
     );
     println!(
@@ -69,8 +70,10 @@ pub(crate) fn row(round: &Round) {
             memory.shortages, memory.dropped
         );
     }
-    if round.rest == Rest::Stall {
-        ends(&round.others);
+    match round.program["full"].as_u64() {
+        _ if round.rest == Rest::Stall => ends(&round.others),
+        None | Some(0) => {}
+        Some(full) => println!("  the program gave up sending to {full} readers: too much waited"),
     }
 }
 
