@@ -1,12 +1,20 @@
 //! An endpoint in another process, behind the endpoint protocol (`sdk/spec/endpoint-protocol.md`).
 //!
-//! `program` starts it and looks after it; `link` is the socket and what is known of it, `stream`
-//! one connection on it, `incoming` what the program's frames do, `topics` the feature of that name.
+//! `program` starts it and looks after it. `link` is what is known of one run, `socket` how its bytes
+//! come and go, `stream` one connection on it. `incoming` takes the program's frames: `hello`
+//! begins, `answers` are those of a stream, `ends` its last, `topics` the feature of that name, `said`
+//! is for the log. `heartbeat` sees whether anybody is there.
 //! A link lives on one shard, whose poll reads and writes it; every shard may add frames to it.
 
+mod answers;
+mod ends;
+mod heartbeat;
+mod hello;
 mod incoming;
 mod link;
 mod program;
+mod said;
+mod socket;
 mod stream;
 mod topics;
 

@@ -1,0 +1,176 @@
+//! What the program says on a stream.
+
+use switchboard_protocol::{
+    Accept, Close, CreditFrame, Data, ErrorCode, Frame, FrameError, FrameType, HEADER_BYTES, Side,
+    StreamState, Take,
+};
+use switchboard_websocket::{CloseCode, Kind, handshake};
+
+use super::incoming::Fault;
+use super::link::{Inner, Link};
+use super::stream::Stream;
+use crate::endpoint::is_fit_for_response;
+use crate::shard::{self, Answer, Mail, Payload, Sent};
+
+/// What ends one stream.
+pub(super) struct Refused(pub(super) ErrorCode, pub(super) String);
+
+impl From<FrameError> for Refused {
+    fn from(error: FrameError) -> Self {
+        Self(error.reset_code().unwrap_or(ErrorCode::PROTOCOL), error.to_string())
+    }
+}
+
+impl Link {
+    pub(super) fn handle_stream(
+        &self,
+        frame: &Frame<'_>,
+        kind: FrameType,
+        inner: &mut Inner,
+    ) -> Result<(), Fault> {
+        let stream = frame.stream();
+        if let Frame::Data(data) = frame {
+            self.count(HEADER_BYTES + data.payload.len(), inner)?;
+        }
+        let Inner { streams, ids, out, .. } = inner;
+        let Some(row) = streams.get_mut(&stream) else { return Ok(ids.check_dead(stream)?) };
+        let before = row.state;
+        let step = row.state.step(Side::Endpoint, kind);
+        let outcome = match step {
+            Ok((_, Take::Ignore)) => return Ok(()),
+            Ok((next, Take::Take)) => {
+                row.state = next;
+                self.handle_row(frame, row, out)
+            }
+            Err(error) => Err(error.into()),
+        };
+        let conn = row.conn;
+        if let Err(Refused(code, text)) = outcome {
+            row.state = before;
+            self.reset_from_here(inner, stream, code, &text);
+            return Ok(());
+        }
+        match frame {
+            Frame::Closed { .. } => {
+                streams.remove(&stream);
+                self.post(conn, Mail::Farewell(conn));
+            }
+            Frame::Reject(reject) => {
+                streams.remove(&stream);
+                if before == StreamState::Opening {
+                    self.reject(conn, reject);
+                } else {
+                    self.post(conn, Mail::Farewell(conn));
+                }
+            }
+            Frame::Reset(reset) => {
+                streams.remove(&stream);
+                tracing::warn!("{}: it resets a stream: {}", self.about.prefix, reset.text);
+                let too_big = reset.code == ErrorCode::TOO_BIG;
+                let code = if too_big { CloseCode::TOO_BIG } else { CloseCode::INTERNAL };
+                let status = if reset.code == ErrorCode::LIMIT { 503 } else { 502 };
+                self.drop_client(conn, before, code, "", status);
+            }
+            Frame::Credit(_) => self.unblock(inner),
+            Frame::Subscribe(subscribe) => self.subscribe(subscribe, inner)?,
+            Frame::Unsubscribe { topic, .. } => self.unsubscribe(conn, stream, *topic, inner),
+            Frame::Deliver { topic, .. } => {
+                if let Some(name) = inner.topics.get(topic) {
+                    self.post(conn, Mail::Deliveries(conn, name.clone()));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What concerns one stream alone.
+    fn handle_row(
+        &self,
+        frame: &Frame<'_>,
+        row: &mut Stream,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refused> {
+        let about = &self.about;
+        match frame {
+            Frame::Accept(accept) => {
+                let answer = Answer::Accept(accepted(accept)?);
+                // The client may have left; the host's CLOSE tells.
+                let _ = about.shards.answer(row.conn, about.number, answer);
+            }
+            Frame::Data(data) => self.data(data, row, out)?,
+            Frame::Credit(credit) => row.window.add(credit.bytes, credit.messages),
+            Frame::Ack { upto, .. } if *upto > row.delivered => {
+                let text = format!("ACK of message {upto}, of {} delivered", row.delivered);
+                return Err(Refused(ErrorCode::PROTOCOL, text));
+            }
+            Frame::Close(Close { code, reason, .. }) => {
+                let refused = || Refused(ErrorCode::PROTOCOL, format!("close code {code}"));
+                let code = CloseCode::new(*code).ok_or_else(refused)?;
+                // Sends go on until the host's CLOSE is answered, so the gate stays open.
+                let mail = Mail::Close(row.conn, code, (*reason).to_owned());
+                let _ = about.shards.post(row.conn, about.number, mail);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn data(&self, data: &Data<'_>, row: &mut Stream, out: &mut Vec<u8>) -> Result<(), Refused> {
+        row.grant.received(data.payload.len(), row.incoming.is_idle())?;
+        let Some(whole) = row.incoming.push(data, self.about.message_bytes_max)? else {
+            return Ok(());
+        };
+        let kind = if whole.text { Kind::Text } else { Kind::Binary };
+        if whole.text && simdutf8::basic::from_utf8(&whole.payload).is_err() {
+            return Err(Refused(ErrorCode::BAD_TEXT, "a text message is no UTF-8".into()));
+        }
+        let about = &self.about;
+        let (len, payload) = (whole.payload.len(), Payload::Borrowed(&whole.payload));
+        match about.shards.send(row.conn, about.number, kind, payload, about.marks) {
+            Sent::Pressure => {
+                row.withheld.0 += len;
+                row.withheld.1 += 1;
+            }
+            Sent::Again => {
+                let mail = Mail::Close(row.conn, CloseCode::TRY_AGAIN_LATER, String::new());
+                let _ = about.shards.post(row.conn, about.number, mail);
+            }
+            Sent::Taken | Sent::Closed | Sent::Denied => give_back(row, data.stream, len, 1, out),
+        }
+        Ok(())
+    }
+}
+
+/// Gives a stream's credit back, when enough has gathered.
+pub(super) fn give_back(
+    row: &mut Stream,
+    stream: u32,
+    bytes: usize,
+    messages: u32,
+    out: &mut Vec<u8>,
+) {
+    if row.state != StreamState::Ending
+        && let Some((bytes, messages)) = row.grant.done(bytes, messages)
+    {
+        CreditFrame { stream, bytes, messages }.encode(out);
+    }
+}
+
+fn accepted(accept: &Accept<'_>) -> Result<shard::Accept, Refused> {
+    let subprotocol = accept.subprotocol;
+    if !subprotocol.is_empty() && !handshake::is_token(subprotocol) {
+        let text = format!("the subprotocol {subprotocol:?} is no token");
+        return Err(Refused(ErrorCode::PROTOCOL, text));
+    }
+    let mut headers = Vec::new();
+    for pair in accept.headers.iter() {
+        if !is_fit_for_response(pair.name, pair.value) {
+            let text = format!("the header {:?} is not an endpoint's to set", pair.name);
+            return Err(Refused(ErrorCode::PROTOCOL, text));
+        }
+        headers.push((pair.name.to_ascii_lowercase(), pair.value.to_vec()));
+    }
+    let subprotocol = (!subprotocol.is_empty()).then(|| subprotocol.to_owned());
+    Ok(shard::Accept { subprotocol, headers })
+}
