@@ -7,6 +7,7 @@ pub mod external;
 pub mod forward;
 pub mod plugin;
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use switchboard_websocket::Kind;
@@ -85,12 +86,21 @@ pub trait Binding: Send + Sync {
         let _ = (conn, session);
     }
 
+    /// The host stops: the last chance to say something to clients while they are open. They are
+    /// closed when every endpoint has dropped its `done`. Does not block.
+    fn drain(&self, done: Drained) {
+        drop(done);
+    }
+
     /// [`stop`](Self::stop) follows soon: time to begin what takes long. Does not block.
     fn begin_stop(&self) {}
 
     /// Ends the instance. No call follows, none is running.
     fn stop(&self);
 }
+
+/// Dropped when an endpoint has nothing more to say to its clients.
+pub type Drained = tokio::sync::mpsc::Sender<Infallible>;
 
 /// The endpoint's own word for a connection, handed back with each call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
