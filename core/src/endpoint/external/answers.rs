@@ -1,13 +1,13 @@
 //! What the program says on a stream.
 
 use switchboard_protocol::{
-    Accept, Close, CreditFrame, Data, ErrorCode, Frame, FrameError, FrameType, HEADER_BYTES, Side,
-    StreamState, Take,
+    Accept, Close, Data, ErrorCode, Frame, FrameError, FrameType, HEADER_BYTES, Side, Take,
 };
 use switchboard_websocket::{CloseCode, Kind, handshake};
 
 use super::incoming::Fault;
 use super::link::{Inner, Link};
+use super::said::{TEXT_BYTES_MAX, printable};
 use super::stream::Stream;
 use crate::endpoint::is_fit_for_response;
 use crate::shard::{self, Answer, Mail, Payload, Sent};
@@ -56,29 +56,31 @@ impl Link {
                 self.post(conn, Mail::Farewell(conn));
             }
             Frame::Reject(reject) => {
+                let ending = row.ending;
                 streams.remove(&stream);
-                if before == StreamState::Opening {
-                    self.reject(conn, reject);
-                } else {
+                // Of a client that has left it stands for CLOSED.
+                if ending {
                     self.post(conn, Mail::Farewell(conn));
+                } else {
+                    self.reject(conn, reject);
                 }
             }
             Frame::Reset(reset) => {
-                streams.remove(&stream);
-                tracing::warn!("{}: it resets a stream: {}", self.about.prefix, reset.text);
+                row.state = before;
+                let Some(row) = streams.remove(&stream) else { return Ok(()) };
+                let text = printable(reset.text, TEXT_BYTES_MAX);
+                tracing::warn!("{}: it resets stream {stream}: {text}", self.about.prefix);
                 let too_big = reset.code == ErrorCode::TOO_BIG;
                 let code = if too_big { CloseCode::TOO_BIG } else { CloseCode::INTERNAL };
                 let status = if reset.code == ErrorCode::LIMIT { 503 } else { 502 };
-                self.drop_client(conn, before, code, "", status);
+                self.drop_client(&row, code, "", status);
             }
-            Frame::Credit(_) => self.unblock(inner),
-            Frame::Subscribe(subscribe) => self.subscribe(subscribe, inner)?,
+            Frame::Credit(_) => {
+                self.advance(stream, inner);
+            }
+            Frame::Subscribe(subscribe) => self.subscribe(subscribe, inner),
             Frame::Unsubscribe { topic, .. } => self.unsubscribe(conn, stream, *topic, inner),
-            Frame::Deliver { topic, .. } => {
-                if let Some(name) = inner.topics.get(topic) {
-                    self.post(conn, Mail::Deliveries(conn, name.clone()));
-                }
-            }
+            Frame::Deliver { topic, .. } => self.deliver(conn, *topic, inner),
             _ => {}
         }
         Ok(())
@@ -101,8 +103,7 @@ impl Link {
             Frame::Data(data) => self.data(data, row, out)?,
             Frame::Credit(credit) => row.window.add(credit.bytes, credit.messages),
             Frame::Ack { upto, .. } if *upto > row.delivered => {
-                let text = format!("ACK of message {upto}, of {} delivered", row.delivered);
-                return Err(Refused(ErrorCode::PROTOCOL, text));
+                return Err(FrameError::NeverDelivered(*upto).into());
             }
             Frame::Close(Close { code, reason, .. }) => {
                 let refused = || Refused(ErrorCode::PROTOCOL, format!("close code {code}"));
@@ -121,39 +122,46 @@ impl Link {
         let Some(whole) = row.incoming.push(data, self.about.message_bytes_max)? else {
             return Ok(());
         };
-        let kind = if whole.text { Kind::Text } else { Kind::Binary };
         if whole.text && simdutf8::basic::from_utf8(&whole.payload).is_err() {
-            return Err(Refused(ErrorCode::BAD_TEXT, "a text message is no UTF-8".into()));
+            return Err(FrameError::MessageNotUtf8.into());
         }
-        let about = &self.about;
-        let (len, payload) = (whole.payload.len(), Payload::Borrowed(&whole.payload));
-        match about.shards.send(row.conn, about.number, kind, payload, about.marks) {
+        let kind = if whole.text { Kind::Text } else { Kind::Binary };
+        self.pass_on(data.stream, row, kind, Payload::Borrowed(&whole.payload), out);
+        Ok(())
+    }
+
+    /// Sends a whole message to the client of a stream. Its credit goes back when the client's queue
+    /// has room.
+    pub(super) fn pass_on(
+        &self,
+        stream: u32,
+        row: &mut Stream,
+        kind: Kind,
+        payload: Payload<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        let (about, len) = (&self.about, payload.len());
+        if row.gone {
+            return row.give_back(stream, len, 1, out);
+        }
+        let mut marks = about.marks;
+        if row.grant.window().bytes().is_some() {
+            // The window bounds what waits, also if a message is longer than all of it: a program
+            // that counts is made to wait, and its client not closed.
+            marks.hard = usize::MAX;
+        }
+        match about.shards.send(row.conn, about.number, kind, payload, marks) {
             Sent::Pressure => {
                 row.withheld.0 += len;
                 row.withheld.1 += 1;
             }
             Sent::Again => {
                 let mail = Mail::Close(row.conn, CloseCode::TRY_AGAIN_LATER, String::new());
+                // It may have ended meanwhile.
                 let _ = about.shards.post(row.conn, about.number, mail);
             }
-            Sent::Taken | Sent::Closed | Sent::Denied => give_back(row, data.stream, len, 1, out),
+            Sent::Taken | Sent::Closed | Sent::Denied => row.give_back(stream, len, 1, out),
         }
-        Ok(())
-    }
-}
-
-/// Gives a stream's credit back, when enough has gathered.
-pub(super) fn give_back(
-    row: &mut Stream,
-    stream: u32,
-    bytes: usize,
-    messages: u32,
-    out: &mut Vec<u8>,
-) {
-    if row.state != StreamState::Ending
-        && let Some((bytes, messages)) = row.grant.done(bytes, messages)
-    {
-        CreditFrame { stream, bytes, messages }.encode(out);
     }
 }
 

@@ -4,6 +4,7 @@ use switchboard_protocol::{ErrorCode, LinkState, Reject, Reset, StreamState};
 use switchboard_websocket::CloseCode;
 
 use super::link::{Inner, Link};
+use super::stream::Stream;
 use crate::endpoint::is_fit_for_response;
 use crate::shard::{self, Answer, ConnId, Mail};
 
@@ -34,27 +35,20 @@ impl Link {
         let Some(row) = inner.streams.remove(&stream) else { return };
         tracing::error!("{}: it broke the protocol on stream {stream}: {text}", self.about.prefix);
         Reset { stream, code, text }.encode(&mut inner.out);
-        self.drop_client(row.conn, row.state, CloseCode::INTERNAL, "", 502);
+        self.drop_client(&row, CloseCode::INTERNAL, "", 502);
         self.flush_soon();
     }
 
     /// The stream of a client has gone.
-    pub(super) fn drop_client(
-        &self,
-        conn: ConnId,
-        state: StreamState,
-        code: CloseCode,
-        reason: &str,
-        status: u16,
-    ) {
-        let about = &self.about;
-        match state {
+    pub(super) fn drop_client(&self, row: &Stream, code: CloseCode, reason: &str, status: u16) {
+        let (about, conn) = (&self.about, row.conn);
+        match row.state {
+            _ if row.ending => self.post(conn, Mail::Farewell(conn)),
             StreamState::Opening => {
                 let body = b"the program that answers here failed\n".to_vec();
                 let reject = shard::Reject { status, headers: Vec::new(), body };
                 let _ = about.shards.answer(conn, about.number, Answer::Reject(reject));
             }
-            StreamState::Ending => self.post(conn, Mail::Farewell(conn)),
             _ => {
                 let mail = Mail::Close(conn, code, reason.to_owned());
                 let _ = about.shards.post(conn, about.number, mail);
@@ -66,10 +60,11 @@ impl Link {
     pub(super) fn give_up(&self) {
         let mut state = self.lock();
         state.phase = LinkState::Over;
+        state.inner.said.tell_dropped(&self.about.prefix);
         let streams = std::mem::take(&mut state.inner.streams);
         drop(state);
         for row in streams.into_values() {
-            self.drop_client(row.conn, row.state, CloseCode::RESTART, "the program has ended", 503);
+            self.drop_client(&row, CloseCode::RESTART, "the program has ended", 503);
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Weak;
 use std::time::Duration;
 
+use rustix::process::Pid;
 use switchboard_protocol::{Frame, LinkState, encode_frame};
 
 use super::link::Link;
-use super::program::Event;
+use super::supervisor::Event;
 
 /// PINGs without any frame in answer after which a link is dead.
 const PINGS_MAX: u32 = 3;
@@ -30,6 +31,9 @@ pub(super) async fn watch(link: Weak<Link>) {
         if inner.last_heard.elapsed() < every {
             continue;
         }
+        if inner.pings >= PINGS_MAX && link.child.is_some_and(is_traced) {
+            continue;
+        }
         if inner.pings >= PINGS_MAX {
             drop(state);
             let text = format!("it gave no sign of life for {every:?}, four times in a row");
@@ -42,5 +46,28 @@ pub(super) async fn watch(link: Weak<Link>) {
         encode_frame(&mut inner.out, &Frame::Ping(opaque));
         drop(state);
         link.flush_soon();
+    }
+}
+
+/// True if a debugger holds the process: it may be silent for as long as somebody looks at it.
+fn is_traced(pid: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero()));
+    status.is_ok_and(|status| has_tracer(&status))
+}
+
+fn has_tracer(status: &str) -> bool {
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+    tracer.is_some_and(|pid| pid.trim() != "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_debugger_is_seen() {
+        assert!(has_tracer("Name:\tfeed\nTracerPid:\t4711\nUid:\t0\n"));
+        assert!(!has_tracer("Name:\tfeed\nTracerPid:\t0\nUid:\t0\n"));
+        assert!(!has_tracer(""));
     }
 }

@@ -1,11 +1,12 @@
 //! The beginning of a link: HELLO and its answer.
 
 use switchboard_protocol::{
-    ErrorCode, Grant, Hello, HelloOk, UNCOUNTED, VERSION, Window, common_version,
+    ErrorCode, Grant, Hello, HelloOk, Pair, UNCOUNTED, VERSION, Window, common_version,
 };
 
 use super::incoming::Fault;
 use super::link::{Inner, Link};
+use super::said::{TEXT_BYTES_MAX, printable};
 
 /// What the program may send before it gets credit back.
 const STREAM_BYTES: u32 = 256 << 10;
@@ -13,7 +14,7 @@ const STREAM_MESSAGES: u32 = 256;
 const LINK_BYTES: u32 = 16 << 20;
 const STREAMS_MAX: u32 = 65_536;
 /// Features that this host has.
-pub(super) const FEATURES: [&str; 1] = ["topics/1"];
+const FEATURES: [&str; 2] = ["mcast/1", "topics/1"];
 
 impl Link {
     pub(super) fn hello(&self, hello: &Hello<'_>, inner: &mut Inner) -> Result<(), Fault> {
@@ -38,8 +39,11 @@ impl Link {
         inner.streams_max = hello.streams_max.min(STREAMS_MAX);
         inner.frame_bytes_max = hello.frame_bytes_max;
         inner.heartbeat_ms = hello.heartbeat_ms;
-        inner.topics_agreed = hello.features.iter().any(|feature| feature == FEATURES[0]);
-        let features: &[&str] = if inner.topics_agreed { &FEATURES } else { &[] };
+        let wanted = |name: &&str| hello.features.iter().any(|feature| feature == *name);
+        inner.agreed = FEATURES.into_iter().filter(wanted).collect();
+        let config = &self.about.settings.config;
+        let pairs = config.iter().map(|(name, value)| Pair { name, value: value.as_bytes() });
+        let settings: Vec<_> = pairs.collect();
         HelloOk {
             version,
             streams_max: inner.streams_max,
@@ -48,16 +52,18 @@ impl Link {
             stream_messages,
             link_bytes,
             heartbeat_ms: inner.heartbeat_ms,
-            features: features.into(),
+            features: inner.agreed.as_slice().into(),
             endpoint: &self.about.prefix,
             generation: self.number.into(),
             name: "switchboard",
             host_version: env!("CARGO_PKG_VERSION"),
+            settings: settings.as_slice().into(),
             ..HelloOk::simple()
         }
         .encode(&mut inner.out);
-        let (name, of) = (hello.name, hello.version);
-        tracing::info!("{}: connected with {name:?} {of}", self.about.prefix);
+        let name = printable(hello.name, TEXT_BYTES_MAX);
+        let version = printable(hello.version, TEXT_BYTES_MAX);
+        tracing::info!("{}: connected with {name:?} {version}", self.about.prefix);
         Ok(())
     }
 }

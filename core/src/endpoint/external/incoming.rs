@@ -1,16 +1,18 @@
 //! What the program's frames do.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use switchboard_protocol::{
     Answer as Told, CreditFrame, ErrorCode, Frame, FrameError, FrameType, HEADER_BYTES, LinkState,
     ParseError, Side, Take, encode_frame,
 };
 
-use super::hello::FEATURES;
-use super::link::{Inner, Link, State};
-use super::program::Event;
-use super::said::log;
+use super::link::{Draining, Inner, Link, State};
+use super::said::{TEXT_BYTES_MAX, printable};
+use super::supervisor::Event;
+
+/// Bytes that may wait for a program that asks more than it reads answers.
+const ANSWERS_BYTES_MAX: usize = 16 << 20;
 
 /// What ends the link.
 pub(super) struct Fault {
@@ -22,6 +24,11 @@ impl From<FrameError> for Fault {
     fn from(error: FrameError) -> Self {
         Self { code: error.goaway_code(), text: error.to_string() }
     }
+}
+
+fn does_not_read() -> Fault {
+    let text = format!("more than {ANSWERS_BYTES_MAX} bytes wait, and it does not read");
+    Fault { code: ErrorCode::LIMIT, text }
 }
 
 impl Link {
@@ -42,7 +49,12 @@ impl Link {
                 break Some(fault);
             }
         };
-        let Some(fault) = fault else { return Ok(()) };
+        let too_much = || inner.out.len() > ANSWERS_BYTES_MAX;
+        let fault = fault.or_else(|| too_much().then(does_not_read));
+        let Some(fault) = fault else {
+            self.see_whether_drained(&mut guard);
+            return Ok(());
+        };
         let text = format!("it broke the protocol: {}", fault.text);
         self.go_away(&mut guard, fault.code, &fault.text);
         drop(guard);
@@ -69,7 +81,7 @@ impl Link {
         frame: &Frame<'_>,
         phase: &mut LinkState,
         ready: &mut bool,
-        draining: &mut bool,
+        draining: &mut Draining,
         inner: &mut Inner,
     ) -> Result<(), Fault> {
         let Some(kind) = frame.kind() else { return Ok(()) };
@@ -79,7 +91,7 @@ impl Link {
             return Ok(());
         }
         if let Some(feature) = kind.feature(Side::Endpoint)
-            && !(feature == FEATURES[0] && inner.topics_agreed)
+            && !inner.agreed.contains(&feature)
         {
             let text = format!("{} belongs to {feature}, which was not agreed", kind.name());
             return Err(Fault { code: ErrorCode::UNSUPPORTED, text });
@@ -94,23 +106,37 @@ impl Link {
                 // The supervisor has gone when the host stops.
                 let _ = self.events.send(Event::Ready(self.number, frame.ready));
             }
-            Frame::Ping(opaque) => encode_frame(&mut inner.out, &Frame::Pong(*opaque)),
-            Frame::Drain(_) => *draining = true,
+            Frame::Ping(opaque) => {
+                inner.pings_heard.count(inner.last_heard.duration_since(self.since))?;
+                encode_frame(&mut inner.out, &Frame::Pong(*opaque));
+            }
+            Frame::Drain(drain) => {
+                let text = printable(drain.text, TEXT_BYTES_MAX);
+                tracing::info!("{}: it lets its clients go: {text}", self.about.prefix);
+                if *draining == Draining::No {
+                    *draining = Draining::Asked;
+                    let within = Duration::from_millis(drain.deadline_ms.into());
+                    let _ = self.events.send(Event::Draining(self.number, within));
+                }
+            }
             Frame::GoAway(bye) => {
-                tracing::warn!("{}: it goes away: {}", self.about.prefix, bye.text);
+                let text = printable(bye.text, TEXT_BYTES_MAX);
+                tracing::warn!("{}: it goes away: {text}", self.about.prefix);
             }
-            Frame::Log(line) => {
-                let gap = if line.part.is_empty() { "" } else { " " };
-                log(line.level, &format!("{}{gap}{}: {}", self.about.prefix, line.part, line.text));
-            }
+            Frame::Log(line) => inner.said.say(&self.about.prefix, line, inner.last_heard),
             Frame::Credit(credit) if credit.stream == 0 => {
                 inner.window.add(credit.bytes, 0);
                 self.unblock(inner);
             }
-            Frame::Topic(topic) => inner.name_topic(topic)?,
+            Frame::Topic(topic) => inner.topics.name(topic)?,
             Frame::Publish(publish) => {
                 self.count(HEADER_BYTES + 8 + publish.payload.len(), inner)?;
                 self.publish(publish, inner)?;
+            }
+            Frame::Multicast(multicast) => {
+                let names = 4 * multicast.streams.iter().len();
+                self.count(HEADER_BYTES + 4 + names + multicast.payload.len(), inner)?;
+                self.multicast(multicast, inner)?;
             }
             _ if frame.stream() != 0 => self.handle_stream(frame, kind, inner)?,
             _ => {}

@@ -1,6 +1,6 @@
 //! The socket to a program, and what is known of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -8,15 +8,19 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use rustix::process::Pid;
 use switchboard_protocol::{
-    ErrorCode, GoAway, Grant, Limits, LinkState, Open, Pair, Reader, Reset, Side, StreamIds, Why,
-    Window,
+    ErrorCode, GoAway, Grant, Limits, LinkState, Open, Pair, PingMeter, Reader, Reset, Side,
+    StreamIds, Why, Window,
 };
 
 use super::About;
-use super::program::Event;
+use super::said::Said;
 use super::socket::LinkSource;
 use super::stream::{Outlet, Stream};
+use super::supervisor::Event;
+use super::topics::Topics;
+use super::unfinished::Unfinished;
 use crate::endpoint::{Failed, Farewell, Request, Verdict};
 use crate::shard::{self, ConnId};
 use crate::stream::Transport;
@@ -26,6 +30,10 @@ pub(super) struct Link {
     pub(super) about: Arc<About>,
     /// Tells it from the endpoint's other links.
     pub(super) number: u32,
+    /// The program; none of an endpoint that listens.
+    pub(super) child: Option<Pid>,
+    /// When it was made.
+    pub(super) since: Instant,
     pub(super) transport: Transport,
     pub(super) state: Mutex<State>,
     /// The source on its shard; 0 until it is watched, and when it has gone.
@@ -42,10 +50,22 @@ pub(super) struct State {
     pub(super) phase: LinkState,
     /// It takes new streams.
     pub(super) ready: bool,
-    /// It wants no new streams any more.
-    pub(super) draining: bool,
+    pub(super) draining: Draining,
     pub(super) reader: Reader,
     pub(super) inner: Inner,
+}
+
+/// Whether it still takes new streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Draining {
+    /// It does.
+    No,
+    /// The program wants to end.
+    Asked,
+    /// The host wants it to end.
+    Told,
+    /// The last stream has gone.
+    Done,
 }
 
 /// What frames change while one of them is borrowed from the reader.
@@ -64,19 +84,26 @@ pub(super) struct Inner {
     pub(super) stream_grant: (u32, u32),
     pub(super) streams_max: u32,
     pub(super) frame_bytes_max: u32,
-    /// Streams that wait for the link.
-    pub(super) blocked: Vec<u32>,
-    /// `topics/1` was agreed.
-    pub(super) topics_agreed: bool,
-    pub(super) topics: HashMap<u32, Arc<str>>,
-    pub(super) publishing: Option<super::topics::Publishing>,
+    /// Streams that wait for credit or for room on the link, in the order of their turns.
+    pub(super) blocked: VecDeque<u32>,
+    /// Features that both sides have.
+    pub(super) agreed: Vec<&'static str>,
+    pub(super) topics: Topics,
+    /// The message of stream 0 that goes on in the next frame.
+    pub(super) unfinished: Option<Unfinished>,
     pub(super) heartbeat_ms: u32,
     pub(super) last_heard: Instant,
+    /// PINGs without an answer.
     pub(super) pings: u32,
+    /// The program's.
+    pub(super) pings_heard: PingMeter,
+    pub(super) said: Said,
 }
 
 /// Bytes that may wait for the program before clients are not read any more.
 pub(super) const OUT_BYTES_MAX: usize = 1 << 20;
+/// Bytes that may wait for it before no new clients are let in.
+const REQUESTS_BYTES_MAX: usize = 4 << 20;
 
 impl Inner {
     /// A stream, and where its frames go.
@@ -84,6 +111,15 @@ impl Inner {
         let Self { out, window, streams, .. } = self;
         let outlet = Outlet { out, window, out_bytes_max: OUT_BYTES_MAX };
         streams.get_mut(&stream).map(|stream| (stream, outlet))
+    }
+
+    /// Notes that a stream waits.
+    pub(super) fn block(&mut self, stream: u32) {
+        if let Some(row) = self.streams.get_mut(&stream)
+            && !std::mem::replace(&mut row.blocked, true)
+        {
+            self.blocked.push_back(stream);
+        }
     }
 }
 
@@ -93,8 +129,10 @@ impl Link {
         about: &Arc<About>,
         number: u32,
         socket: OwnedFd,
+        child: Option<Pid>,
         events: Sender<Event>,
     ) -> Arc<Self> {
+        let since = Instant::now();
         let inner = Inner {
             out: Vec::new(),
             streams: HashMap::new(),
@@ -105,24 +143,28 @@ impl Link {
             stream_grant: (0, 0),
             streams_max: 0,
             frame_bytes_max: switchboard_protocol::FRAME_BYTES_MAX_DEFAULT,
-            blocked: Vec::new(),
-            topics_agreed: false,
-            topics: HashMap::new(),
-            publishing: None,
+            blocked: VecDeque::new(),
+            agreed: Vec::new(),
+            topics: Topics::default(),
+            unfinished: None,
             heartbeat_ms: 0,
-            last_heard: Instant::now(),
+            last_heard: since,
             pings: 0,
+            pings_heard: PingMeter::default(),
+            said: Said::new(since),
         };
         let state = State {
             phase: LinkState::Fresh,
             ready: false,
-            draining: false,
+            draining: Draining::No,
             reader: Reader::new(Limits::new(Side::Endpoint)),
             inner,
         };
         Arc::new(Self {
             about: Arc::clone(about),
             number,
+            child,
+            since,
             transport: Transport::Unix(socket),
             state: Mutex::new(state),
             source: AtomicU32::new(0),
@@ -156,12 +198,15 @@ impl Link {
     /// A client wants in: OPEN.
     pub(super) fn open(&self, conn: ConnId, request: &Request<'_>) -> Result<u32, Failed> {
         let mut state = self.lock();
-        if state.phase != LinkState::Agreed || !state.ready || state.draining {
+        if state.phase != LinkState::Agreed || !state.ready || state.draining != Draining::No {
             return Err(Failed("its program is not ready".into()));
         }
         let inner = &mut state.inner;
         if inner.streams.len() >= inner.streams_max as usize {
             return Err(Failed("its program takes no more streams at a time".into()));
+        }
+        if inner.out.len() > REQUESTS_BYTES_MAX {
+            return Err(Failed("its program does not read".into()));
         }
         let Some(stream) = inner.ids.allot() else {
             return Err(Failed("the link has used up its stream numbers".into()));
@@ -208,7 +253,7 @@ impl Link {
         let Some((row, mut outlet)) = state.inner.outlet(stream) else { return Verdict::Done };
         let full = row.send(number, text, payload, stream, &mut outlet);
         if full {
-            state.inner.blocked.push(stream);
+            state.inner.block(stream);
         }
         drop(state);
         self.flush_soon();
@@ -217,15 +262,10 @@ impl Link {
 
     /// The end of a connection: CLOSE.
     pub(super) fn closed(&self, stream: u32, code: u16, why: Why, reason: &str) -> Farewell {
-        use switchboard_protocol::FrameType;
         let mut state = self.lock();
         let Some((row, mut outlet)) = state.inner.outlet(stream) else { return Farewell::Now };
-        let Ok((next, _)) = row.state.step(Side::Host, FrameType::Close) else {
-            return Farewell::Now;
-        };
-        row.state = next;
         row.close(code, why, reason, stream, &mut outlet);
-        state.inner.blocked.push(stream);
+        state.inner.block(stream);
         drop(state);
         self.flush_soon();
         Farewell::Later
@@ -235,8 +275,10 @@ impl Link {
     pub(super) fn reset(&self, stream: u32, code: ErrorCode, text: &str) {
         let mut state = self.lock();
         if state.inner.streams.remove(&stream).is_some() {
+            tracing::warn!("{}: stream {stream} is reset: {text}", self.about.prefix);
             Reset { stream, code, text }.encode(&mut state.inner.out);
         }
+        self.see_whether_drained(&mut state);
         drop(state);
         self.flush_soon();
     }
@@ -246,8 +288,7 @@ impl Link {
         let mut state = self.lock();
         let Inner { streams, out, .. } = &mut state.inner;
         if let Some(row) = streams.get_mut(&stream) {
-            let (bytes, messages) = std::mem::take(&mut row.withheld);
-            super::answers::give_back(row, stream, bytes, messages, out);
+            row.release(stream, out);
         }
         drop(state);
         self.flush_soon();

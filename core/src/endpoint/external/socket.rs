@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use switchboard_protocol::{ErrorCode, LinkState};
 
 use super::link::{Inner, Link, OUT_BYTES_MAX};
-use super::program::Event;
+use super::supervisor::Event;
 use crate::shard::{self, ConnId, Mail};
 use crate::stream::{Ready, Received, Source, SourceId};
 
@@ -54,10 +54,12 @@ impl Link {
                     count => written += count,
                 }
             }
+            let all = written == inner.out.len();
             inner.out.drain(..written);
-            // Room for streams that waited; what they add is written too.
+            // Room for streams that waited; what they add is written too. If the socket is full, it
+            // tells when there is room again.
             self.unblock(inner);
-            if written == 0 || inner.out.is_empty() {
+            if !all || inner.out.is_empty() {
                 break;
             }
         }
@@ -67,20 +69,35 @@ impl Link {
         Ok(())
     }
 
-    /// Lets streams go on for which there is room or credit now.
+    /// Lets streams go on for which there is room or credit now: each has its turn, and whom the
+    /// link holds up is the first next time.
     pub(super) fn unblock(&self, inner: &mut Inner) {
-        for stream in std::mem::take(&mut inner.blocked) {
-            let Some((row, mut outlet)) = inner.outlet(stream) else { continue };
-            row.pump(stream, &mut outlet);
-            if row.is_ready() && outlet.out.len() < OUT_BYTES_MAX / 2 && outlet.window.is_open() {
-                if std::mem::take(&mut row.full) {
-                    let conn = row.conn;
-                    self.post(conn, Mail::Resume(conn));
-                }
-            } else {
-                inner.blocked.push(stream);
+        for _ in 0..inner.blocked.len() {
+            let Some(stream) = inner.blocked.pop_front() else { return };
+            if self.advance(stream, inner) {
+                continue;
             }
+            let Some((_, outlet)) = inner.outlet(stream) else { continue };
+            if !outlet.is_open() {
+                return inner.blocked.push_front(stream);
+            }
+            inner.blocked.push_back(stream);
         }
+    }
+
+    /// Lets one stream go on; true if it waits no more.
+    pub(super) fn advance(&self, stream: u32, inner: &mut Inner) -> bool {
+        let Some((row, mut outlet)) = inner.outlet(stream) else { return true };
+        row.pump(stream, &mut outlet);
+        if !row.is_ready() || outlet.out.len() >= OUT_BYTES_MAX / 2 || !outlet.window.is_open() {
+            return false;
+        }
+        row.blocked = false;
+        if std::mem::take(&mut row.full) {
+            let conn = row.conn;
+            self.post(conn, Mail::Resume(conn));
+        }
+        true
     }
 
     /// Mail for a connection of this endpoint, also while that ends.

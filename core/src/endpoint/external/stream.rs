@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use switchboard_protocol::{
-    Assembly, Close, Data, FRAGMENT_BYTES, Grant, HEADER_BYTES, StreamState, Why, Window,
+    Assembly, Close, CreditFrame, Data, FRAGMENT_BYTES, FrameType, Grant, HEADER_BYTES, Side,
+    StreamState, Why, Window,
 };
 
 use crate::endpoint::Session;
@@ -24,8 +25,14 @@ pub(super) struct Stream {
     pub(super) withheld: (usize, u32),
     /// What waits for credit.
     queue: VecDeque<Waiting>,
+    /// The connection has ended: CLOSE was sent, or waits in `end`, and its answer is awaited.
+    pub(super) ending: bool,
+    /// The client has gone: what the program still sends to it is dropped.
+    pub(super) gone: bool,
     /// The CLOSE that follows the queue.
     end: Option<End>,
+    /// It stands among the link's `blocked`.
+    pub(super) blocked: bool,
     /// The connection waits until the program can take more.
     pub(super) full: bool,
     /// Messages that were handed to the program.
@@ -47,6 +54,11 @@ struct End {
     reason: String,
 }
 
+/// Fragments of one stream that are written before it is another's turn.
+const FRAGMENTS_IN_A_TURN: usize = 4;
+/// The code of a client that left without a Close. RFC 6455, section 7.1.5.
+const LEFT: u16 = 1006;
+
 /// What of a link's state sending needs.
 pub(super) struct Outlet<'l> {
     pub(super) out: &'l mut Vec<u8>,
@@ -56,7 +68,8 @@ pub(super) struct Outlet<'l> {
 }
 
 impl Outlet<'_> {
-    fn is_open(&self) -> bool {
+    /// True if DATA may be written.
+    pub(super) fn is_open(&self) -> bool {
         self.window.is_open() && self.out.len() < self.out_bytes_max
     }
 
@@ -78,7 +91,10 @@ impl Stream {
             incoming: Assembly::default(),
             withheld: (0, 0),
             queue: VecDeque::new(),
+            ending: false,
+            gone: false,
             end: None,
+            blocked: false,
             full: false,
             delivered: 0,
         }
@@ -109,14 +125,13 @@ impl Stream {
         self.full
     }
 
-    /// Sends what credit allows; true if the link, not the stream, is what holds it up.
-    pub(super) fn pump(&mut self, stream: u32, outlet: &mut Outlet<'_>) -> bool {
-        while let Some(first) = self.queue.front_mut() {
-            if !first.begun && !self.window.is_open() {
-                return false;
-            }
-            if !outlet.is_open() {
-                return true;
+    /// Sends what credit allows, and no more than a few fragments, so that a long message does not
+    /// hold up other streams.
+    pub(super) fn pump(&mut self, stream: u32, outlet: &mut Outlet<'_>) {
+        for _ in 0..FRAGMENTS_IN_A_TURN {
+            let Some(first) = self.queue.front_mut() else { break };
+            if !first.begun && !self.window.is_open() || !outlet.is_open() {
+                return;
             }
             let rest = &first.payload[first.gone..];
             let (part, after) = rest.split_at(rest.len().min(FRAGMENT_BYTES));
@@ -131,13 +146,16 @@ impl Stream {
                 self.queue.pop_front();
             }
         }
-        if let Some(end) = self.end.take() {
+        if self.queue.is_empty()
+            && let Some(end) = self.end.take()
+        {
             end.encode(stream, outlet.out);
+            self.state = self.state.step(Side::Host, FrameType::Close).map_or(self.state, |s| s.0);
         }
-        false
     }
 
-    /// Sends CLOSE behind all that waits.
+    /// Sends CLOSE behind all that waits. A client that left without a word gets nothing any more, so
+    /// no credit waits for it.
     pub(super) fn close(
         &mut self,
         code: u16,
@@ -146,8 +164,32 @@ impl Stream {
         stream: u32,
         outlet: &mut Outlet<'_>,
     ) {
+        self.ending = true;
+        self.gone = code == LEFT;
+        if self.gone {
+            self.release(stream, outlet.out);
+        }
         self.end = Some(End { code, why, reason: reason.to_owned() });
         self.pump(stream, outlet);
+    }
+
+    /// Gives credit back, when enough has gathered.
+    pub(super) fn give_back(
+        &mut self,
+        stream: u32,
+        bytes: usize,
+        messages: u32,
+        out: &mut Vec<u8>,
+    ) {
+        if let Some((bytes, messages)) = self.grant.done(bytes, messages) {
+            CreditFrame { stream, bytes, messages }.encode(out);
+        }
+    }
+
+    /// Gives the credit back that was withheld.
+    pub(super) fn release(&mut self, stream: u32, out: &mut Vec<u8>) {
+        let (bytes, messages) = std::mem::take(&mut self.withheld);
+        self.give_back(stream, bytes, messages, out);
     }
 
     /// True if the program can take another message.
