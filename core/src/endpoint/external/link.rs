@@ -15,6 +15,7 @@ use switchboard_protocol::{
 };
 
 use super::About;
+use super::heartbeat::Stall;
 use super::said::Said;
 use super::socket::LinkSource;
 use super::stream::{Outlet, Stream};
@@ -86,6 +87,7 @@ pub(super) struct Inner {
     pub(super) frame_bytes_max: u32,
     /// Streams that wait for credit or for room on the link, in the order of their turns.
     pub(super) blocked: VecDeque<u32>,
+    pub(super) stall: Stall,
     /// Features that both sides have.
     pub(super) agreed: Vec<&'static str>,
     pub(super) topics: Topics,
@@ -93,6 +95,8 @@ pub(super) struct Inner {
     pub(super) unfinished: Option<Unfinished>,
     pub(super) heartbeat_ms: u32,
     pub(super) last_heard: Instant,
+    /// When the last PING was sent.
+    pub(super) last_asked: Instant,
     /// PINGs without an answer.
     pub(super) pings: u32,
     /// The program's.
@@ -144,11 +148,13 @@ impl Link {
             streams_max: 0,
             frame_bytes_max: switchboard_protocol::FRAME_BYTES_MAX_DEFAULT,
             blocked: VecDeque::new(),
+            stall: Stall::default(),
             agreed: Vec::new(),
             topics: Topics::default(),
             unfinished: None,
             heartbeat_ms: 0,
             last_heard: since,
+            last_asked: since,
             pings: 0,
             pings_heard: PingMeter::default(),
             said: Said::new(since),

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use switchboard_protocol::{ErrorCode, LinkState};
 
+use super::heartbeat::Stall;
 use super::link::{Inner, Link, OUT_BYTES_MAX};
 use super::supervisor::Event;
 use crate::shard::{self, ConnId, Mail};
@@ -55,6 +56,9 @@ impl Link {
                 }
             }
             let all = written == inner.out.len();
+            if written > 0 && inner.window.is_open() {
+                inner.stall = Stall::default();
+            }
             inner.out.drain(..written);
             // Room for streams that waited; what they add is written too. If the socket is full, it
             // tells when there is room again.
