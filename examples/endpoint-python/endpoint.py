@@ -43,7 +43,7 @@ LAYOUT = {
         16: "u64", **{tag: "text" for tag in range(17, 27)}, 27: "text*", 28: "pair*",
         32: "text", 33: "bytes", 34: "u64", 35: "u64"}),
     0x11: (E, STREAM, 0, False, "", {26: "text", 28: "pair*"}),
-    0x12: (E, STREAM, 0, True, "", {28: "pair*", 29: "bytes"}),
+    0x12: (E, STREAM, 0, True, "", {28: "pair*", 29: "text"}),
     0x13: (H + E, STREAM, 7, False, "", "payload"),
     0x14: (H + E, BOTH, 0, False, "44", None),
     0x15: (H + E, STREAM, 0, False, "8", None),
@@ -379,7 +379,7 @@ class Endpoint:
         self.streams[id].answered = True
 
     def reject(self, id, status, body=""):
-        self.write(Frame(REJECT, id, status, values=[(29, body.encode())] if body else []))
+        self.write(Frame(REJECT, id, status, values=[(29, body)] if body else []))
         del self.streams[id]
 
     def send(self, id, text, payload):

@@ -19,7 +19,7 @@ impl Link {
             .filter(fit)
             .map(|pair| (pair.name.to_ascii_lowercase(), pair.value.to_vec()))
             .collect();
-        let body = reject.body.to_vec();
+        let body = reject.body.as_bytes().to_vec();
         let reject = shard::Reject { status: reject.status, headers, body };
         let _ = self.about.shards.answer(conn, self.about.number, Answer::Reject(reject));
     }
