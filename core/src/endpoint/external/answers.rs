@@ -155,7 +155,10 @@ impl Link {
                 row.withheld.0 += len;
                 row.withheld.1 += 1;
             }
+            Sent::Again if std::mem::replace(&mut row.overrun, true) => {}
             Sent::Again => {
+                let prefix = &about.prefix;
+                tracing::warn!("{prefix}: it sends more than the client of stream {stream} reads");
                 let mail = Mail::Close(row.conn, CloseCode::TRY_AGAIN_LATER, String::new());
                 // It may have ended meanwhile.
                 let _ = about.shards.post(row.conn, about.number, mail);

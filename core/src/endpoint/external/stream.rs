@@ -29,6 +29,8 @@ pub(super) struct Stream {
     pub(super) ending: bool,
     /// The client has gone: what the program still sends to it is dropped.
     pub(super) gone: bool,
+    /// More was sent than may wait for the client, which is being closed for it.
+    pub(super) overrun: bool,
     /// The CLOSE that follows the queue.
     end: Option<End>,
     /// It stands among the link's `blocked`.
@@ -93,6 +95,7 @@ impl Stream {
             queue: VecDeque::new(),
             ending: false,
             gone: false,
+            overrun: false,
             end: None,
             blocked: false,
             full: false,
@@ -218,4 +221,72 @@ pub(super) fn session(link: u32, stream: u32) -> Session {
 #[allow(clippy::cast_possible_truncation)]
 pub(super) fn parts(session: Session) -> (u32, u32) {
     ((session.0 >> 32) as u32, session.0 as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use switchboard_protocol::{Frame, Limits, Reader};
+
+    use super::*;
+
+    /// The names of the frames that were written.
+    fn names(out: &[u8]) -> Vec<&'static str> {
+        let mut reader = Reader::new(Limits::new(Side::Host));
+        reader.feed(out);
+        let mut names = Vec::new();
+        while let Some(frame) = reader.read().expect("what is written can be read") {
+            names.push(frame.kind().map_or("?", FrameType::name));
+            if let Frame::Credit(credit) = frame {
+                assert_eq!((credit.bytes, credit.messages), (60, 1));
+            }
+        }
+        names
+    }
+
+    fn open_stream(window: Window) -> Stream {
+        let grant = Grant::new(100, 10);
+        Stream { state: StreamState::Open, ..Stream::new(ConnId::new(0, 0, 1), window, grant) }
+    }
+
+    #[test]
+    fn the_end_waits_behind_data_that_waits_for_credit() {
+        let (mut out, mut link) = (Vec::new(), Window::link(1 << 20));
+        let mut outlet = Outlet { out: &mut out, window: &mut link, out_bytes_max: 1 << 20 };
+        let mut row = open_stream(Window::new(1, 10));
+        assert!(row.send(1, true, b"on debt", 1, &mut outlet));
+        assert!(row.send(2, true, b"waits", 1, &mut outlet));
+        row.close(1006, Why::CLIENT, "", 1, &mut outlet);
+        assert_eq!(names(outlet.out), ["DATA"]);
+        // CREDIT of the program still counts.
+        assert_eq!(row.state, StreamState::Open);
+        row.window.add(100, 0);
+        row.pump(1, &mut outlet);
+        assert_eq!(names(outlet.out), ["DATA", "DATA", "CLOSE"]);
+        assert_eq!(row.state, StreamState::Ending);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_client_that_has_gone() {
+        for (code, frames) in [(1006, &["CREDIT", "CLOSE"][..]), (1000, &["CLOSE"])] {
+            let (mut out, mut link) = (Vec::new(), Window::link(1 << 20));
+            let mut outlet = Outlet { out: &mut out, window: &mut link, out_bytes_max: 1 << 20 };
+            let mut row = open_stream(Window::new(1, 10));
+            row.grant.received(60, true).expect("there is credit");
+            row.withheld = (60, 1);
+            row.close(code, Why::CLIENT, "", 1, &mut outlet);
+            assert_eq!(names(outlet.out), frames, "{code}");
+            assert_eq!(row.gone, code == 1006);
+        }
+    }
+
+    #[test]
+    fn a_long_message_goes_in_turns() {
+        let (mut out, mut link) = (Vec::new(), Window::link(64 << 20));
+        let mut outlet = Outlet { out: &mut out, window: &mut link, out_bytes_max: 64 << 20 };
+        let mut row = open_stream(Window::new(1, 10));
+        assert!(row.send(1, false, &vec![0; 10 * FRAGMENT_BYTES], 1, &mut outlet));
+        assert_eq!(names(outlet.out).len(), FRAGMENTS_IN_A_TURN);
+        row.pump(1, &mut outlet);
+        assert_eq!(names(outlet.out).len(), 2 * FRAGMENTS_IN_A_TURN);
+    }
 }

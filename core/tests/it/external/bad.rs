@@ -53,6 +53,10 @@ fn a_fault_on_the_link_ends_the_link() {
         ("unfinished-publish", "/bad: it broke the protocol: a fragment does not fit"),
         ("two-numbers", "/bad: it broke the protocol: topic 2 has a name already"),
         ("pings", "/bad: it broke the protocol: too many PING"),
+        (
+            "unagreed",
+            "/bad: it broke the protocol: STATE belongs to resume/1, which was not agreed",
+        ),
         ("forks", "/bad: the program has ended: exit status 0"),
     ] {
         let host = beside("good", "", "");

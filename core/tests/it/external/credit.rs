@@ -7,9 +7,11 @@ use crate::support::{Event, frame};
 
 #[test]
 fn a_fault_on_a_stream_ends_the_stream() {
-    for (how, said) in
-        [("text", "a text message is not UTF-8"), ("stream-credit", "a message without credit")]
-    {
+    for (how, said) in [
+        ("unagreed-malformed", "STATE with flags 0x80"),
+        ("text", "a text message is not UTF-8"),
+        ("stream-credit", "a message without credit"),
+    ] {
         let host = beside("counts", "", "<limits>\nsoft-backlog 64KB\n</limits>");
         host.wait_for_log("/bad: ready");
         let mut other = ws(&host, "/bad");
@@ -43,6 +45,7 @@ fn a_program_that_writes_for_ever_harms_its_client_only() {
     host.wait_for_log("/bad: ready");
     let mut client = ws(&host, "/bad");
     client.text("!bad writes-for-ever");
+    host.wait_for_log("/bad: it sends more than the client of stream 1 reads");
     for _ in 0..20 {
         goes_on(&host);
     }

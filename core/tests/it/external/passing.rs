@@ -109,6 +109,16 @@ fn topics_go_through_the_program() {
 }
 
 #[test]
+fn a_membership_outlives_the_number_of_its_topic() {
+    let host = good();
+    let mut client = ws(&host, "/good");
+    client.text("!join anna");
+    client.expect_text("0 members ['anna'] kept []");
+    client.text("!rename");
+    client.expect_text("by another number");
+}
+
+#[test]
 fn the_program_learns_its_settings() {
     let host = good_with("<limits>\nmax-message-size 2MB\n</limits>");
     let mut ws = ws(&host, "/good");
