@@ -35,6 +35,10 @@ impl Link {
     /// Handles bytes that have come. On the link's shard only.
     pub(super) fn take_in(&self, bytes: &[u8]) -> Result<(), String> {
         let mut guard = self.lock();
+        if guard.phase == LinkState::Over {
+            // Whatever it is, it comes behind the last word.
+            return Ok(());
+        }
         let State { phase, ready, draining, reader, inner } = &mut *guard;
         inner.last_heard = Instant::now();
         inner.pings = 0;
