@@ -115,6 +115,7 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
         acceptor.stop();
         // Nobody listens if no socket is with HTTP.
         let _ = stop.send(true);
+        drain_endpoints(&endpoints, &mut signals, settings).await;
         for index in 0..shards.count() {
             shards.face(index).mailbox.post(Mail::Stop);
         }
@@ -340,6 +341,21 @@ async fn all_ended(ends: &mut mpsc::UnboundedReceiver<Result<(), String>>) {
             Ok(()) => {}
             Err(how) => tracing::error!("{how}"),
         }
+    }
+}
+
+/// Lets endpoints say their last words to clients. Each of them keeps a deadline of its own, so what
+/// is here is for one that does not.
+async fn drain_endpoints(endpoints: &[Arc<Endpoint>], signals: &mut Signals, settings: &Settings) {
+    let (done, mut all_done) = mpsc::channel(1);
+    for endpoint in endpoints {
+        endpoint.binding.drain(done.clone());
+    }
+    drop(done);
+    tokio::select! {
+        _ = all_done.recv() => {}
+        () = tokio::time::sleep(settings.stop_timeout) => {}
+        name = signals.next() => tracing::warn!("{name} again: clients are closed at once"),
     }
 }
 

@@ -45,7 +45,7 @@ LAYOUT = {
         16: "u64", **{tag: "text" for tag in range(17, 27)}, 27: "text*", 28: "pair*",
         32: "text", 33: "bytes", 34: "u64", 35: "u64"}),
     0x11: (E, STREAM, 0, False, "", {26: "text", 28: "pair*"}),
-    0x12: (E, STREAM, 0, True, "", {28: "pair*", 29: "bytes"}),
+    0x12: (E, STREAM, 0, True, "", {28: "pair*", 29: "text"}),
     0x13: (H + E, STREAM, 7, False, "", "payload"),
     0x14: (H + E, BOTH, 0, False, "44", None),
     0x15: (H + E, STREAM, 0, False, "8", None),
@@ -353,7 +353,7 @@ class Endpoint:
         self.out, self.input, self.streams = bytearray(), bytearray(), {}
         self.grant = Grant(LINK_BYTES)
         self.window = self.agreed = None
-        self.last_stream, self.over = 0, False
+        self.last_stream, self.over, self.settings = 0, False, []
         magic = int.from_bytes(b"SWBD", "little")
         numbers = [magic, 1, 1, FRAME_BYTES_MAX, UNCOUNTED, STREAM_BYTES, STREAM_MESSAGES, LINK_BYTES, 10_000, 1, 0]
         self.write(Frame(HELLO, numbers=numbers, values=[(1, "endpoint.py")]))
@@ -371,7 +371,8 @@ class Endpoint:
         stream = self.streams[id]
         stream.count += 1
         self.send(id, text, payload)
-        self.send(id, True, f"message {stream.count}".encode())
+        unit = dict(self.settings).get("unit", "message")  # from <config> in the conf
+        self.send(id, True, f"{unit} {stream.count}".encode())
 
     def closed(self, id, code, reason):
         print(f"stream {id} has ended with {code} {reason}", flush=True)
@@ -383,7 +384,7 @@ class Endpoint:
         self.streams[id].answered = True
 
     def reject(self, id, status, body=""):
-        self.write(Frame(REJECT, id, status, values=[(29, body.encode())] if body else []))
+        self.write(Frame(REJECT, id, status, values=[(29, body)] if body else []))
         del self.streams[id]
 
     def send(self, id, text, payload):
@@ -450,7 +451,7 @@ class Endpoint:
             raise Wrong(PROTOCOL, "HELLO_OK was to come")
         handlers = {HELLO_OK: self.on_hello_ok, PING: self.on_ping, GOAWAY: self.on_goaway, OPEN: self.on_open,
                     DATA: self.on_data, CREDIT: self.on_credit, CLOSE: self.on_close, RESET: self.on_reset,
-                    PONG: lambda _: None, DRAIN: lambda _: None}
+                    PONG: lambda _: None, DRAIN: self.on_drain}
         if frame.type not in handlers:
             raise Wrong(UNSUPPORTED, "a frame of a feature that was not agreed")
         handlers[frame.type](frame)
@@ -461,9 +462,15 @@ class Endpoint:
         if frame.numbers[0] != 1:
             raise Wrong(VERSION, "this endpoint speaks version 1")
         self.agreed, self.window = frame, Window(frame.numbers[7])
+        self.settings = [(name, line.decode()) for name, line in (v for tag, v in frame.values if tag == 8)]
 
     def on_ping(self, frame):
         self.write(Frame(PONG, numbers=frame.numbers))
+
+    def on_drain(self, frame):
+        """The host wants the clients to leave: what is on its way to them still arrives."""
+        for id in self.streams:
+            self.close(id, 1001, "this program ends")
 
     def on_goaway(self, frame):
         print(f"the host ends the link: {frame.value(9, '')}", flush=True)

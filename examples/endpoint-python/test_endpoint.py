@@ -105,8 +105,9 @@ class Conversation(unittest.TestCase):
         self.link.close()
         self.assertEqual(self.process.wait(10), 0)
 
-    def agree(self, bytes=262_144, messages=256, link=1 << 24, max=1 << 20):
-        self.say(Frame(endpoint.HELLO_OK, numbers=[1, 1, 262_144, 100, max, bytes, messages, link, 0]))
+    def agree(self, bytes=262_144, messages=256, link=1 << 24, max=1 << 20, settings=()):
+        numbers, values = [1, 1, 262_144, 100, max, bytes, messages, link, 0], [(8, pair) for pair in settings]
+        self.say(Frame(endpoint.HELLO_OK, numbers=numbers, values=values))
 
     def say(self, *frames):
         self.link.sendall(b"".join(frame.write() for frame in frames))
@@ -154,6 +155,12 @@ class Conversation(unittest.TestCase):
             self.assertEqual(self.hear_data(), b"message %d" % number)
         self.say(self.data(b"", 1, 2, 0))
         self.assertEqual((self.hear_data(2), self.hear_data(2)), (b"", b"message 1"))
+
+    def test_settings_are_read(self):
+        self.agree(settings=[("other", b"x"), ("unit", b"piece")])
+        self.open()
+        self.say(self.data(b"hello", 1))
+        self.assertEqual((self.hear_data(), self.hear_data()), (b"hello", b"piece 1"))
 
     def test_the_answer_comes_before_the_end(self):
         self.agree()
@@ -236,7 +243,10 @@ class Conversation(unittest.TestCase):
     def test_drain_and_goaway_are_the_end(self):
         self.agree()
         self.open()
-        self.say(Frame(endpoint.DRAIN, 0, 1, numbers=[0]), self.close())
+        self.say(Frame(endpoint.DRAIN, 0, 1, numbers=[1000]))
+        frame = self.hear()
+        self.assertEqual((frame.type, frame.stream, frame.aux), (endpoint.CLOSE, 1, 1001))
+        self.say(self.close(code=1001))
         self.assertEqual(self.hear().type, endpoint.CLOSED)
         self.say(Frame(endpoint.GOAWAY, numbers=[1]))
         self.assertIsNone(self.hear())

@@ -166,7 +166,7 @@ static CONFIG: SectionType = SectionType {
     keys: &[],
     sections: &[],
     free: true,
-    doc: "Settings that the plugin gets as they are.",
+    doc: "Settings that the plugin or the program gets as they are.",
 };
 
 static EXTERNAL: SectionType = SectionType {
@@ -186,8 +186,10 @@ static EXTERNAL: SectionType = SectionType {
             .doc("How long the program has until it says that it is ready."),
         Key::new("stop-timeout", Kind::Time, Default("5s"))
             .doc("How long it has to end by itself, and then how long after a SIGTERM."),
+        Key::new("drain-timeout", Kind::Time, Default("1s"))
+            .doc("How long it has for last words to its clients when the host stops."),
     ],
-    sections: &[],
+    sections: &[part(&CONFIG)],
     free: false,
     doc: "A program in any language that answers all clients over one socket.",
 };

@@ -239,6 +239,10 @@ pub struct ExternalSettings {
     pub start_timeout: Duration,
     /// `stop-timeout`: from the end of the link to SIGTERM, and from that to SIGKILL. Default 5s.
     pub stop_timeout: Duration,
+    /// `drain-timeout`: from DRAIN to the end of its clients, when the host stops. Default 1s.
+    pub drain_timeout: Duration,
+    /// `<config>`: keys (case kept) and values, in file order; keys may repeat.
+    pub config: Vec<(String, String)>,
     /// Where the section begins, `FILE:LINE`.
     pub at: String,
 }

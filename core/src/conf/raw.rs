@@ -110,8 +110,11 @@ pub(super) struct RawPlugin {
     #[serde(rename = "%name")]
     pub(super) name: Given<String>,
     #[serde(default)]
-    pub(super) config: BTreeMap<String, Vec<Given<String>>>,
+    pub(super) config: RawConfig,
 }
+
+/// `<config>`, inside the section of any endpoint.
+pub(super) type RawConfig = BTreeMap<String, Vec<Given<String>>>;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -122,6 +125,9 @@ pub(super) struct RawExternal {
     pub(super) socket: Option<Given<String>>,
     pub(super) start_timeout: Given<Duration>,
     pub(super) stop_timeout: Given<Duration>,
+    pub(super) drain_timeout: Given<Duration>,
+    #[serde(default)]
+    pub(super) config: RawConfig,
 }
 
 #[derive(Debug, Deserialize)]

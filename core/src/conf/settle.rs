@@ -12,7 +12,7 @@ use super::error::Faults;
 use super::mounts::Mounts;
 use super::place::{Place, Places};
 use super::raw::{
-    Given, RawConf, RawExternal, RawForward, RawHttp, RawLimits, RawListener, RawPlugin,
+    Given, RawConf, RawConfig, RawExternal, RawForward, RawHttp, RawLimits, RawListener, RawPlugin,
     RawWebSocket,
 };
 use super::{
@@ -23,6 +23,8 @@ use super::{
 
 /// What the kernel takes as the path of a Unix socket: `sun_path` without its final NUL.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// What `<config>` of a program may have: it goes in one frame, and a program takes at least 64 KiB.
+const PROGRAM_CONFIG_BYTES_MAX: usize = 48 << 10;
 
 /// Checks what no single value can know, and fills in what follows from other values.
 pub(super) struct Settling<'s> {
@@ -164,14 +166,9 @@ impl Settling<'_> {
     }
 
     fn plugin(&self, raw: &RawPlugin) -> PluginSettings {
-        let pairs = raw.config.iter().flat_map(|(key, values)| {
-            values.iter().map(move |given| (given.tag(), key.clone(), value(given).clone()))
-        });
-        let mut pairs: Vec<_> = pairs.collect();
-        pairs.sort_by_key(|(tag, ..)| *tag);
         PluginSettings {
             name: value(&raw.name).clone(),
-            config: pairs.into_iter().map(|(_, key, value)| (key, value)).collect(),
+            config: config_lines(&raw.config),
             at: self.at(raw.name.tag()),
         }
     }
@@ -206,8 +203,20 @@ impl Settling<'_> {
                 return None;
             }
         };
+        let config = config_lines(&raw.config);
+        let bytes = config.iter().map(|(key, value)| key.len() + value.len() + 16).sum::<usize>();
+        if bytes > PROGRAM_CONFIG_BYTES_MAX {
+            let message = format!(
+                "{bytes} bytes of settings; a program gets at most \
+                                   {PROGRAM_CONFIG_BYTES_MAX}"
+            );
+            self.faults.of(self.places, header, &format!("{directive} <config>"), message);
+            return None;
+        }
         Some(ExternalSettings {
             target,
+            config,
+            drain_timeout: *value(&raw.drain_timeout),
             start_timeout: *value(&raw.start_timeout),
             stop_timeout: *value(&raw.stop_timeout),
             at: self.at(header),
@@ -320,6 +329,16 @@ pub(super) fn bytes(given: &Given<ByteSize>) -> usize {
 }
 
 /// Dictionaries are sorted by key; tags were given out in the order of the lines.
+/// The lines of a `<config>`, in file order.
+fn config_lines(raw: &RawConfig) -> Vec<(String, String)> {
+    let lines = raw.iter().flat_map(|(key, values)| {
+        values.iter().map(move |given| (given.tag(), key.clone(), value(given).clone()))
+    });
+    let mut lines: Vec<_> = lines.collect();
+    lines.sort_by_key(|(tag, ..)| *tag);
+    lines.into_iter().map(|(_, key, value)| (key, value)).collect()
+}
+
 fn in_file_order<T>(sections: BTreeMap<String, T>, tag: fn(&T) -> Tag) -> Vec<T> {
     let mut sections: Vec<T> = sections.into_values().collect();
     sections.sort_by_key(tag);

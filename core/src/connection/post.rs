@@ -11,7 +11,7 @@ use super::row::{Cause, Held, Phase, Rare};
 use super::sending::write_control;
 use super::{OnArrival, Shard};
 use crate::endpoint::Deliveries;
-use crate::shard::{ConnId, Joined, Mail, Payload, Published, Sent, TopicMail};
+use crate::shard::{Bound, ConnId, Joined, Mail, Payload, Published, Sent, TopicMail};
 
 impl Shard {
     /// Puts the sends of other threads behind what waits. Calls nobody back. What comes while it is
@@ -165,7 +165,7 @@ impl Shard {
                 continue;
             };
             let waiting = row.backlog() + row.held(topic).map_or(0, |held| held.bytes);
-            if row.endpoint.owner.judge(waiting, 0, frame.len()) == Sent::Again {
+            if row.endpoint.owner.judge(Bound::Marks, waiting, 0, frame.len()) == Sent::Again {
                 slow.push(*conn);
                 continue;
             }

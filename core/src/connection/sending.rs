@@ -11,7 +11,7 @@ use switchboard_websocket::{
 
 use super::row::{Cause, Phase, Row};
 use super::{Job, Shard};
-use crate::shard::{ConnId, Control, Local, Payload, Published, Sent};
+use crate::shard::{Bound, ConnId, Control, Local, Payload, Published, Sent};
 use crate::stream::{Source, SourceId, Transport};
 
 /// Frames of one connection, gathered while its input is worked off, so that the replies of one read
@@ -40,15 +40,15 @@ impl Cork {
 }
 
 impl Local for Shard {
-    fn send(&self, conn: ConnId, kind: Kind, payload: &[u8]) -> Sent {
-        self.send_frame(conn, payload.len(), |row| {
+    fn send(&self, conn: ConnId, kind: Kind, payload: &[u8], bound: Bound) -> Sent {
+        self.send_frame(conn, payload.len(), bound, |row| {
             row.last_data = self.now();
             self.put_message(conn, row, kind, Payload::Borrowed(payload));
         })
     }
 
-    fn control(&self, conn: ConnId, control: Control, payload: &[u8]) -> Sent {
-        self.send_frame(conn, payload.len(), |row| {
+    fn control(&self, conn: ConnId, control: Control, payload: &[u8], bound: Bound) -> Sent {
+        self.send_frame(conn, payload.len(), bound, |row| {
             self.put_in(conn, row, |out| write_control(out, control, payload));
         })
     }
@@ -74,14 +74,20 @@ impl Local for Shard {
     }
 
     fn schedule(&self, id: SourceId) {
-        self.add_work(Job::Source(id));
+        self.schedule_source(id);
     }
 }
 
 impl Shard {
     /// Has a frame of `len` bytes put behind what waits, if the marks allow it. Above one of them
     /// `writable` follows.
-    fn send_frame(&self, conn: ConnId, len: usize, put: impl FnOnce(&mut Row)) -> Sent {
+    fn send_frame(
+        &self,
+        conn: ConnId,
+        len: usize,
+        bound: Bound,
+        put: impl FnOnce(&mut Row),
+    ) -> Sent {
         // What other threads have sent before goes before.
         if self.face.mailbox.has_sends() {
             self.take_sends();
@@ -91,7 +97,7 @@ impl Shard {
             return Sent::Closed;
         };
         let corked = self.cork.borrow().len(conn);
-        let sent = row.endpoint.owner.judge(row.backlog(), corked, len);
+        let sent = row.endpoint.owner.judge(bound, row.backlog(), corked, len);
         if sent == Sent::Again || sent == Sent::Pressure {
             self.face.gates.at(conn.slot()).want_writable();
             self.schedule_flush(conn, row);

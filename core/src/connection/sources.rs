@@ -7,7 +7,7 @@ use std::rc::Rc;
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
 
-use super::Shard;
+use super::{Job, Shard};
 use crate::stream::{Ready, Source, SourceId};
 
 /// The sources of a shard.
@@ -15,6 +15,10 @@ use crate::stream::{Ready, Source, SourceId};
 pub(super) struct Sources {
     by_id: HashMap<SourceId, Rc<dyn Source>>,
     last: u32,
+    /// The one that is being called.
+    called: Option<SourceId>,
+    /// Those that asked to be called again while they were.
+    again: Vec<SourceId>,
 }
 
 /// The token of a row has its epoch in the lower half, and that is never 0.
@@ -49,7 +53,32 @@ impl Shard {
     pub(super) fn call_source(&self, id: SourceId, ready: Ready, buffer: &mut [u8]) {
         let source = self.sources.borrow().by_id.get(&id).map(Rc::clone);
         if let Some(source) = source {
+            self.sources.borrow_mut().called = Some(id);
             source.ready(ready, buffer);
+            self.sources.borrow_mut().called = None;
         }
+    }
+
+    /// Has a source called: in this turn, or, if it asks for that itself, in the next, so that one
+    /// that always has more does not starve the others.
+    pub(super) fn schedule_source(&self, id: SourceId) {
+        let mut sources = self.sources.borrow_mut();
+        if sources.called == Some(id) {
+            sources.again.push(id);
+        } else {
+            self.add_work(Job::Source(id));
+        }
+    }
+
+    /// A turn begins: those that asked for it are called.
+    pub(super) fn schedule_again(&self) {
+        for id in self.sources.borrow_mut().again.drain(..) {
+            self.add_work(Job::Source(id));
+        }
+    }
+
+    /// True if some wait for the next turn.
+    pub(super) fn has_sources_again(&self) -> bool {
+        !self.sources.borrow().again.is_empty()
     }
 }

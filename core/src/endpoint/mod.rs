@@ -7,12 +7,13 @@ pub mod external;
 pub mod forward;
 pub mod plugin;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use switchboard_websocket::Kind;
 
-use crate::conf::{EndpointSettings, WebSocketSettings};
+use crate::conf::WebSocketSettings;
 use crate::shard::{Budget, ConnId, Control, Joined, Marks, Owner};
 
 /// One generation of an endpoint: its conf section, and the running instance that answers.
@@ -47,14 +48,9 @@ impl Endpoint {
 pub fn new_owner(settings: &WebSocketSettings, host: &Arc<Budget>) -> Arc<Owner> {
     static LAST: AtomicU32 = AtomicU32::new(0);
     let limits = &settings.limits;
-    let hard = match settings.endpoint {
-        // What has been read of the server behind is passed on; that is at most a message more.
-        EndpointSettings::Forward(_) => usize::MAX,
-        _ => limits.backlog_bytes_max,
-    };
     Arc::new(Owner {
         number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
-        marks: Marks { soft: limits.backlog_bytes_soft, hard },
+        marks: Marks { soft: limits.backlog_bytes_soft, hard: limits.backlog_bytes_max },
         budget: Budget::within(host, limits.memory_bytes_max),
     })
 }
@@ -92,12 +88,21 @@ pub trait Binding: Send + Sync {
         let _ = (conn, session);
     }
 
+    /// The host stops: the last chance to say something to clients while they are open. They are
+    /// closed when every endpoint has dropped its `done`. Does not block.
+    fn drain(&self, done: Drained) {
+        drop(done);
+    }
+
     /// [`stop`](Self::stop) follows soon: time to begin what takes long. Does not block.
     fn begin_stop(&self) {}
 
     /// Ends the instance. No call follows, none is running.
     fn stop(&self);
 }
+
+/// Dropped when an endpoint has nothing more to say to its clients.
+pub type Drained = tokio::sync::mpsc::Sender<Infallible>;
 
 /// The endpoint's own word for a connection, handed back with each call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::handle::{ConnId, SLOTS_MAX};
-use super::{Owner, Sent};
+use super::{Bound, Owner, Sent};
 
 /// How many bytes may wait for a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,11 +16,6 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// False if there is no hard mark: what is sent is always taken.
-    pub fn refuses(self) -> bool {
-        self.hard != usize::MAX
-    }
-
     /// What a send of `len` bytes comes to when `waiting` bytes are there before it. A message that
     /// is longer than the hard mark by itself is taken when nothing waits: it could never go else.
     pub fn judge(self, waiting: usize, len: usize) -> Sent {
@@ -91,11 +86,11 @@ impl Gate {
     }
 
     /// Counts `len` bytes in, unless they are too many.
-    pub(crate) fn admit(&self, len: usize, owner: &Owner) -> Sent {
+    pub(crate) fn admit(&self, len: usize, owner: &Owner, bound: Bound) -> Sent {
         let cost = Self::cost(len);
         let mailed = self.mailed.fetch_add(cost, Ordering::AcqRel);
         let backlog = self.backlog.load(Ordering::Acquire);
-        let sent = owner.judge(mailed as usize + backlog as usize, 0, cost as usize);
+        let sent = owner.judge(bound, mailed as usize + backlog as usize, 0, cost as usize);
         if sent == Sent::Again {
             self.mailed.fetch_sub(cost, Ordering::AcqRel);
         }
@@ -212,8 +207,8 @@ mod tests {
         let gate = Gate::default();
         let owner = Owner { number: 1, marks: MARKS, budget: Budget::of_host(None) };
         gate.open(ConnId::new(0, 0, 1), 1, 99);
-        assert_eq!(gate.admit(150, &owner), Sent::Pressure);
-        assert_eq!(gate.admit(150, &owner), Sent::Again);
+        assert_eq!(gate.admit(150, &owner, Bound::Marks), Sent::Pressure);
+        assert_eq!(gate.admit(150, &owner, Bound::Marks), Sent::Again);
         assert_eq!(gate.mailed.load(Ordering::Relaxed), 166);
         gate.unload(150);
         assert_eq!(gate.mailed.load(Ordering::Relaxed), 0);

@@ -28,7 +28,7 @@ pub use mail::{
     Accept, Answer, Arrival, Control, JoinRefused, Joined, Mail, Mailbox, Published, Reject,
     SendMail, Snapshot, SnapshotMember, SnapshotMessage, Subscription, Task, TopicMail,
 };
-pub use owner::{Charge, Owner};
+pub use owner::{Bound, Charge, Owner};
 
 /// All shards of a host. Any thread may use it.
 pub struct Shards {
@@ -63,10 +63,10 @@ pub enum Sent {
 /// What a thread that is a shard does for its own connections without a detour through the mailbox.
 pub trait Local {
     /// See [`Shards::send`]; `payload` is valid for its kind.
-    fn send(&self, conn: ConnId, kind: Kind, payload: &[u8]) -> Sent;
+    fn send(&self, conn: ConnId, kind: Kind, payload: &[u8], bound: Bound) -> Sent;
 
     /// See [`Shards::control`].
-    fn control(&self, conn: ConnId, control: Control, payload: &[u8]) -> Sent;
+    fn control(&self, conn: ConnId, control: Control, payload: &[u8], bound: Bound) -> Sent;
 
     /// See [`Shards::answer`].
     fn answer(&self, conn: ConnId, answer: Answer);
@@ -158,17 +158,24 @@ impl Shards {
     /// leave in that order: see [`Mailbox`].
     ///
     /// Text must be UTF-8.
-    pub fn send(&self, conn: ConnId, owner: &Owner, kind: Kind, payload: Payload<'_>) -> Sent {
+    pub fn send(
+        &self,
+        conn: ConnId,
+        owner: &Owner,
+        kind: Kind,
+        payload: Payload<'_>,
+        bound: Bound,
+    ) -> Sent {
         let gate = match self.owned(conn, owner.number) {
             Ok(gate) => gate,
             Err(refusal) => return refusal,
         };
         if let Some(local) = local(conn) {
-            return local.send(conn, kind, payload.as_slice());
+            return local.send(conn, kind, payload.as_slice(), bound);
         }
         let mailbox = &self.all[conn.shard()].mailbox;
-        let crowded = owner.marks.refuses() && mailbox.congested();
-        let sent = if crowded { Sent::Again } else { gate.admit(payload.len(), owner) };
+        let crowded = bound == Bound::Marks && mailbox.congested();
+        let sent = if crowded { Sent::Again } else { gate.admit(payload.len(), owner, bound) };
         if sent == Sent::Again || sent == Sent::Pressure {
             if gate.want_writable() {
                 mailbox.post(Mail::WantsWritable(conn));
@@ -183,10 +190,17 @@ impl Shards {
 
     /// Sends a ping or a pong. On the connection's own shard it leaves in order with what is sent;
     /// from another thread it may be overtaken, and then only the connection's end is told.
-    pub fn control(&self, conn: ConnId, owner: &Owner, control: Control, payload: &[u8]) -> Sent {
+    pub fn control(
+        &self,
+        conn: ConnId,
+        owner: &Owner,
+        control: Control,
+        payload: &[u8],
+        bound: Bound,
+    ) -> Sent {
         if let Some(local) = local(conn) {
             return match self.owned(conn, owner.number) {
-                Ok(_) => local.control(conn, control, payload),
+                Ok(_) => local.control(conn, control, payload, bound),
                 Err(refusal) => refusal,
             };
         }
@@ -310,8 +324,9 @@ impl Shards {
         message: Arc<Published>,
         retain: bool,
         except: Option<ConnId>,
+        bound: Bound,
     ) -> Result<(), Sent> {
-        if self.is_congested() {
+        if bound == Bound::Marks && self.is_congested() {
             return Err(Sent::Again);
         }
         let home = self.home_of(&topic);

@@ -15,6 +15,16 @@ pub struct Owner {
     pub budget: Budget,
 }
 
+/// What keeps a sender from sending without end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The hard mark and the budget: a send may be refused.
+    Marks,
+    /// Its own: it sends what it has read already, and reads no further while a send says
+    /// "pressure". None is refused.
+    Sender,
+}
+
 /// What something beside a client holds of an endpoint's budget, until it is dropped.
 #[derive(Debug)]
 pub struct Charge {
@@ -46,12 +56,12 @@ impl Drop for Charge {
 impl Owner {
     /// What a send of `len` bytes comes to. `backlog` bytes wait for the socket, and `ahead` bytes
     /// have still to be tried.
-    pub fn judge(&self, backlog: usize, ahead: usize, len: usize) -> Sent {
-        match self.marks.judge(backlog + ahead, len) {
-            Sent::Taken | Sent::Pressure if backlog > 0 && self.budget.is_full() => {
-                if self.marks.refuses() { Sent::Again } else { Sent::Pressure }
-            }
-            sent => sent,
+    pub fn judge(&self, bound: Bound, backlog: usize, ahead: usize, len: usize) -> Sent {
+        let full = backlog > 0 && self.budget.is_full();
+        let sent = if full { Sent::Again } else { self.marks.judge(backlog + ahead, len) };
+        match (bound, sent) {
+            (Bound::Sender, Sent::Again) => Sent::Pressure,
+            (_, sent) => sent,
         }
     }
 

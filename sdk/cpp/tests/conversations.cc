@@ -191,7 +191,7 @@ TEST(a_rejected_client_is_never_told_of_again) {
   host.agrees();
   endpoint.told.expect("ready ");
   host.opens(1, false);
-  host.hears("REJECT stream=1 status=403 header=retry-after:5 body=" + meaning::hex("go away"));
+  host.hears("REJECT stream=1 status=403 header=retry-after:5 body=go%20away");
   host.says("CLOSE stream=1 code=1006 why=1");
   host.says("CREDIT stream=1 bytes=1 messages=1");
   host.hears_nothing();

@@ -1,39 +1,48 @@
 //! The socket to a program, and what is known of it.
 
-use std::collections::HashMap;
-use std::io;
-use std::os::fd::{OwnedFd, RawFd};
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use rustix::process::Pid;
 use switchboard_protocol::{
-    ErrorCode, GoAway, Grant, Limits, LinkState, Open, Pair, Reader, Reset, Side, StreamIds, Why,
-    Window,
+    ErrorCode, GoAway, Grant, Limits, LinkState, Open, Pair, PingMeter, Reader, Reset, Side,
+    StreamIds, Why, Window,
 };
 
 use super::About;
-use super::program::Event;
+use super::heartbeat::Stall;
+use super::said::Said;
+use super::socket::LinkSource;
 use super::stream::{Outlet, Stream};
+use super::supervisor::Event;
+use super::topics::Topics;
+use super::unfinished::Unfinished;
 use crate::endpoint::{Failed, Farewell, Request, Verdict};
-use crate::shard::{self, ConnId, Mail};
-use crate::stream::{Ready, Received, Source, SourceId, Transport};
+use crate::shard::{self, ConnId};
+use crate::stream::Transport;
 
 /// One link: one run of a program, or one connection to its socket.
 pub(super) struct Link {
     pub(super) about: Arc<About>,
     /// Tells it from the endpoint's other links.
     pub(super) number: u32,
-    transport: Transport,
+    /// The program; none of an endpoint that listens.
+    pub(super) child: Option<Pid>,
+    /// When it was made.
+    pub(super) since: Instant,
+    pub(super) transport: Transport,
     pub(super) state: Mutex<State>,
     /// The source on its shard; 0 until it is watched, and when it has gone.
-    source: AtomicU32,
+    pub(super) source: AtomicU32,
     /// A flush is on its way.
-    flushing: AtomicBool,
+    pub(super) flushing: AtomicBool,
     /// Reading stopped at the limit of a turn: there is more, and no event will tell.
-    unread: AtomicBool,
+    pub(super) unread: AtomicBool,
     pub(super) events: Sender<Event>,
 }
 
@@ -42,10 +51,22 @@ pub(super) struct State {
     pub(super) phase: LinkState,
     /// It takes new streams.
     pub(super) ready: bool,
-    /// It wants no new streams any more.
-    pub(super) draining: bool,
+    pub(super) draining: Draining,
     pub(super) reader: Reader,
     pub(super) inner: Inner,
+}
+
+/// Whether it still takes new streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Draining {
+    /// It does.
+    No,
+    /// The program wants to end.
+    Asked,
+    /// The host wants it to end.
+    Told,
+    /// The last stream has gone.
+    Done,
 }
 
 /// What frames change while one of them is borrowed from the reader.
@@ -64,23 +85,29 @@ pub(super) struct Inner {
     pub(super) stream_grant: (u32, u32),
     pub(super) streams_max: u32,
     pub(super) frame_bytes_max: u32,
-    /// Streams that wait for the link.
-    pub(super) blocked: Vec<u32>,
-    /// `topics/1` was agreed.
-    pub(super) topics_agreed: bool,
-    pub(super) topics: HashMap<u32, Arc<str>>,
-    pub(super) publishing: Option<super::topics::Publishing>,
+    /// Streams that wait for credit or for room on the link, in the order of their turns.
+    pub(super) blocked: VecDeque<u32>,
+    pub(super) stall: Stall,
+    /// Features that both sides have.
+    pub(super) agreed: Vec<&'static str>,
+    pub(super) topics: Topics,
+    /// The message of stream 0 that goes on in the next frame.
+    pub(super) unfinished: Option<Unfinished>,
     pub(super) heartbeat_ms: u32,
     pub(super) last_heard: Instant,
+    /// When the last PING was sent.
+    pub(super) last_asked: Instant,
+    /// PINGs without an answer.
     pub(super) pings: u32,
+    /// The program's.
+    pub(super) pings_heard: PingMeter,
+    pub(super) said: Said,
 }
 
 /// Bytes that may wait for the program before clients are not read any more.
-const OUT_BYTES_MAX: usize = 1 << 20;
-/// Reads in one turn of the shard.
-const READS: usize = 8;
-/// Turns of reading after a program's end.
-const READS_AT_THE_END: usize = 16;
+pub(super) const OUT_BYTES_MAX: usize = 1 << 20;
+/// Bytes that may wait for it before no new clients are let in.
+const REQUESTS_BYTES_MAX: usize = 4 << 20;
 
 impl Inner {
     /// A stream, and where its frames go.
@@ -88,6 +115,15 @@ impl Inner {
         let Self { out, window, streams, .. } = self;
         let outlet = Outlet { out, window, out_bytes_max: OUT_BYTES_MAX };
         streams.get_mut(&stream).map(|stream| (stream, outlet))
+    }
+
+    /// Notes that a stream waits.
+    pub(super) fn block(&mut self, stream: u32) {
+        if let Some(row) = self.streams.get_mut(&stream)
+            && !std::mem::replace(&mut row.blocked, true)
+        {
+            self.blocked.push_back(stream);
+        }
     }
 }
 
@@ -97,8 +133,10 @@ impl Link {
         about: &Arc<About>,
         number: u32,
         socket: OwnedFd,
+        child: Option<Pid>,
         events: Sender<Event>,
     ) -> Arc<Self> {
+        let since = Instant::now();
         let inner = Inner {
             out: Vec::new(),
             streams: HashMap::new(),
@@ -109,24 +147,30 @@ impl Link {
             stream_grant: (0, 0),
             streams_max: 0,
             frame_bytes_max: switchboard_protocol::FRAME_BYTES_MAX_DEFAULT,
-            blocked: Vec::new(),
-            topics_agreed: false,
-            topics: HashMap::new(),
-            publishing: None,
+            blocked: VecDeque::new(),
+            stall: Stall::default(),
+            agreed: Vec::new(),
+            topics: Topics::default(),
+            unfinished: None,
             heartbeat_ms: 0,
-            last_heard: Instant::now(),
+            last_heard: since,
+            last_asked: since,
             pings: 0,
+            pings_heard: PingMeter::default(),
+            said: Said::new(since),
         };
         let state = State {
             phase: LinkState::Fresh,
             ready: false,
-            draining: false,
+            draining: Draining::No,
             reader: Reader::new(Limits::new(Side::Endpoint)),
             inner,
         };
         Arc::new(Self {
             about: Arc::clone(about),
             number,
+            child,
+            since,
             transport: Transport::Unix(socket),
             state: Mutex::new(state),
             source: AtomicU32::new(0),
@@ -145,7 +189,7 @@ impl Link {
                 Ok(id) => {
                     link.source.store(id.0, Ordering::Release);
                     local.schedule(id);
-                    tokio::task::spawn_local(super::incoming::heartbeat(Arc::downgrade(&link)));
+                    tokio::task::spawn_local(super::heartbeat::watch(Arc::downgrade(&link)));
                 }
                 Err(error) => link.lost(&format!("cannot watch the link: {error}")),
             }
@@ -160,12 +204,15 @@ impl Link {
     /// A client wants in: OPEN.
     pub(super) fn open(&self, conn: ConnId, request: &Request<'_>) -> Result<u32, Failed> {
         let mut state = self.lock();
-        if state.phase != LinkState::Agreed || !state.ready || state.draining {
+        if state.phase != LinkState::Agreed || !state.ready || state.draining != Draining::No {
             return Err(Failed("its program is not ready".into()));
         }
         let inner = &mut state.inner;
         if inner.streams.len() >= inner.streams_max as usize {
             return Err(Failed("its program takes no more streams at a time".into()));
+        }
+        if inner.out.len() > REQUESTS_BYTES_MAX {
+            return Err(Failed("its program does not read".into()));
         }
         let Some(stream) = inner.ids.allot() else {
             return Err(Failed("the link has used up its stream numbers".into()));
@@ -212,7 +259,7 @@ impl Link {
         let Some((row, mut outlet)) = state.inner.outlet(stream) else { return Verdict::Done };
         let full = row.send(number, text, payload, stream, &mut outlet);
         if full {
-            state.inner.blocked.push(stream);
+            state.inner.block(stream);
         }
         drop(state);
         self.flush_soon();
@@ -221,15 +268,10 @@ impl Link {
 
     /// The end of a connection: CLOSE.
     pub(super) fn closed(&self, stream: u32, code: u16, why: Why, reason: &str) -> Farewell {
-        use switchboard_protocol::FrameType;
         let mut state = self.lock();
         let Some((row, mut outlet)) = state.inner.outlet(stream) else { return Farewell::Now };
-        let Ok((next, _)) = row.state.step(Side::Host, FrameType::Close) else {
-            return Farewell::Now;
-        };
-        row.state = next;
         row.close(code, why, reason, stream, &mut outlet);
-        state.inner.blocked.push(stream);
+        state.inner.block(stream);
         drop(state);
         self.flush_soon();
         Farewell::Later
@@ -239,8 +281,10 @@ impl Link {
     pub(super) fn reset(&self, stream: u32, code: ErrorCode, text: &str) {
         let mut state = self.lock();
         if state.inner.streams.remove(&stream).is_some() {
+            tracing::warn!("{}: stream {stream} is reset: {text}", self.about.prefix);
             Reset { stream, code, text }.encode(&mut state.inner.out);
         }
+        self.see_whether_drained(&mut state);
         drop(state);
         self.flush_soon();
     }
@@ -250,8 +294,7 @@ impl Link {
         let mut state = self.lock();
         let Inner { streams, out, .. } = &mut state.inner;
         if let Some(row) = streams.get_mut(&stream) {
-            let (bytes, messages) = std::mem::take(&mut row.withheld);
-            super::incoming::give_back(row, stream, bytes, messages, out);
+            row.release(stream, out);
         }
         drop(state);
         self.flush_soon();
@@ -263,156 +306,6 @@ impl Link {
             state.phase = LinkState::Over;
             let last_stream = state.inner.ids.last();
             GoAway { code, last_stream, text }.encode(&mut state.inner.out);
-        }
-    }
-
-    /// Has the shard write what waits, once for all that is added until then.
-    pub(super) fn flush_soon(&self) {
-        if self.flushing.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let id = SourceId(self.source.load(Ordering::Acquire));
-        if id.0 == 0 {
-            // The first call of the source comes when it is watched.
-            self.flushing.store(false, Ordering::Release);
-            return;
-        }
-        let schedule = move || {
-            if let Some(local) = shard::current() {
-                local.schedule(id);
-            }
-        };
-        if shard::is_current(self.about.shard) {
-            schedule();
-        } else {
-            self.about.shards.run(self.about.shard, Box::new(schedule));
-        }
-    }
-
-    /// Writes what waits. On the link's shard only.
-    fn flush(&self) -> io::Result<()> {
-        self.flushing.store(false, Ordering::Release);
-        let mut state = self.lock();
-        let inner = &mut state.inner;
-        loop {
-            let mut written = 0;
-            while written < inner.out.len() {
-                match self.transport.write(&inner.out[written..])? {
-                    0 => break,
-                    count => written += count,
-                }
-            }
-            inner.out.drain(..written);
-            // Room for streams that waited; what they add is written too.
-            self.unblock(inner);
-            if written == 0 || inner.out.is_empty() {
-                break;
-            }
-        }
-        if inner.out.len() < OUT_BYTES_MAX {
-            inner.out.shrink_to(OUT_BYTES_MAX);
-        }
-        Ok(())
-    }
-
-    /// Lets streams go on for which there is room or credit now.
-    pub(super) fn unblock(&self, inner: &mut Inner) {
-        for stream in std::mem::take(&mut inner.blocked) {
-            let Some((row, mut outlet)) = inner.outlet(stream) else { continue };
-            row.pump(stream, &mut outlet);
-            if row.is_ready() && outlet.out.len() < OUT_BYTES_MAX / 2 && outlet.window.is_open() {
-                if std::mem::take(&mut row.full) {
-                    let conn = row.conn;
-                    self.post(conn, Mail::Resume(conn));
-                }
-            } else {
-                inner.blocked.push(stream);
-            }
-        }
-    }
-
-    /// Mail for a connection of this endpoint, also while that ends.
-    pub(super) fn post(&self, conn: ConnId, mail: Mail) {
-        self.about.shards.face(conn.shard()).mailbox.post(mail);
-    }
-
-    /// Reads and handles what has come. On the link's shard only.
-    fn read(&self, buffer: &mut [u8]) -> Result<bool, String> {
-        for _ in 0..READS {
-            match self.transport.read(buffer) {
-                Ok(Received::Bytes(count)) => self.take_in(&buffer[..count])?,
-                Ok(Received::Nothing) => return Ok(false),
-                Ok(Received::End) => return Err("it has closed the link".into()),
-                Err(error) => return Err(format!("the link is broken: {error}")),
-            }
-        }
-        Ok(true)
-    }
-
-    /// The program has ended, or takes nothing more: what it has written is taken still, then the
-    /// link has ended, even if another process holds its other end. On the link's shard only.
-    pub(super) fn ended(&self, why: &str) {
-        let mut buffer = vec![0; 64 << 10];
-        // What a socket holds is less; one that is written for ever ends here too.
-        for _ in 0..READS_AT_THE_END {
-            if !matches!(self.read(&mut buffer), Ok(true)) {
-                break;
-            }
-        }
-        self.lost(why);
-    }
-
-    /// The link has ended: its clients are told, and so are the program and the supervisor.
-    pub(super) fn lost(&self, why: &str) {
-        let id = self.source.swap(0, Ordering::AcqRel);
-        if let (Some(local), true) = (shard::current(), id != 0) {
-            local.unwatch(SourceId(id));
-        }
-        self.give_up();
-        // The supervisor keeps the link until the program has ended.
-        self.transport.finish();
-        // The supervisor has gone when the host stops.
-        let _ = self.events.send(Event::Lost(self.number, why.to_owned()));
-    }
-
-    /// Tries to write the last words. For the supervisor, when shards may have ended.
-    pub(super) fn say_goodbye(&self) {
-        let mut state = self.lock();
-        self.go_away(&mut state, ErrorCode::NONE, "the host ends this endpoint");
-        // Whoever does not read them learns it from the end of the stream.
-        let _ = self.transport.write(&state.inner.out);
-        state.inner.out.clear();
-        drop(state);
-        self.transport.finish();
-    }
-}
-
-/// The link on its shard's poll.
-struct LinkSource(Arc<Link>);
-
-impl Source for LinkSource {
-    fn raw_fd(&self) -> RawFd {
-        self.0.transport.raw_fd()
-    }
-
-    fn ready(&self, ready: Ready, buffer: &mut [u8]) {
-        let link = &self.0;
-        let mut outcome = Ok(());
-        // Most calls that no event has made are for a flush, and find nothing to read.
-        if ready.read || link.unread.swap(false, Ordering::AcqRel) {
-            outcome = link.read(buffer).map(|more| {
-                link.unread.store(more, Ordering::Release);
-                if more && let Some(local) = shard::current() {
-                    local.schedule(SourceId(link.source.load(Ordering::Acquire)));
-                }
-            });
-        }
-        let written = link.flush().map_err(|error| format!("the link is broken: {error}"));
-        let over = link.lock().phase == LinkState::Over;
-        match outcome.and(written) {
-            Err(why) => link.ended(&why),
-            Ok(()) if over => link.lost("it was told to go away"),
-            Ok(()) => {}
         }
     }
 }

@@ -1,14 +1,26 @@
 //! An endpoint in another process, behind the endpoint protocol (`sdk/spec/endpoint-protocol.md`).
 //!
-//! `program` starts it and looks after it; `link` is the socket and what is known of it, `stream`
-//! one connection on it, `incoming` what the program's frames do, `topics` the feature of that name.
+//! `supervisor` starts a `program` and looks after it. `link` is what is known of one run, `socket` how its bytes
+//! come and go, `stream` one connection on it. `incoming` takes the program's frames: `hello`
+//! begins, `answers` are those of a stream, `ends` its last, `topics` the feature of that name,
+//! `unfinished` the messages for many, `said` is for the log. `heartbeat` sees whether anybody is
+//! there, and `draining` lets clients go.
 //! A link lives on one shard, whose poll reads and writes it; every shard may add frames to it.
 
+mod answers;
+mod draining;
+mod ends;
+mod heartbeat;
+mod hello;
 mod incoming;
 mod link;
 mod program;
+mod said;
+mod socket;
 mod stream;
+mod supervisor;
 mod topics;
+mod unfinished;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,13 +29,13 @@ use switchboard_protocol as protocol;
 use switchboard_websocket::Kind;
 
 use super::{
-    Binding, Closed, Deliveries, Failed, Farewell, Message, Request, Session, Verdict, Why,
+    Binding, Closed, Deliveries, Drained, Failed, Farewell, Message, Request, Session, Verdict, Why,
 };
 use crate::conf::{ExternalSettings, WebSocketSettings};
 use crate::shard::{ConnId, Joined, Owner, Shards};
 
 use link::Link;
-use program::Supervisor;
+use supervisor::Supervisor;
 
 /// A program that answers.
 pub struct ExternalEndpoint {
@@ -142,6 +154,10 @@ impl Binding for ExternalEndpoint {
         if let Some((link, stream)) = self.link(session) {
             link.reset(stream, protocol::ErrorCode::TIMEOUT, "no CLOSED in time");
         }
+    }
+
+    fn drain(&self, done: Drained) {
+        self.supervisor.drain(done);
     }
 
     fn begin_stop(&self) {

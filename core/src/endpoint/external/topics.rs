@@ -1,19 +1,22 @@
 //! The feature "topics/1": a program's names for topics, subscriptions and publications.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use switchboard_protocol::{
-    ErrorCode, FrameType, Member, Message, Publish, Retained, Side, Subscribe, SubscribeStatus,
+    FrameError, FrameType, Member, Message, Publish, Retained, Side, Subscribe, SubscribeStatus,
     Subscribed, Topic,
 };
 use switchboard_websocket::Kind;
 
+use super::answers::Refused;
 use super::incoming::Fault;
 use super::link::{Inner, Link};
+use super::unfinished::To;
 use crate::endpoint::Deliveries;
-use crate::shard::{ConnId, JoinRefused, Joined, Published, Snapshot, Subscription};
-use crate::topics::{HISTORY_MESSAGES_MAX, KEY_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX};
+use crate::shard::{Bound, ConnId, JoinRefused, Joined, Mail, Published, Snapshot, Subscription};
+use crate::topics::{HISTORY_MESSAGES_MAX, KEY_BYTES_MAX, METADATA_BYTES_MAX};
 
 /// Numbers of topics that one link may have.
 const NUMBERS_MAX: usize = 65_536;
@@ -22,56 +25,54 @@ const SNAPSHOT_BYTES: usize = 32 << 10;
 /// Bytes of a retained message in one value.
 const RETAINED_BYTES: usize = 16 << 10;
 
-/// A publication that goes on in the next PUBLISH.
-pub(super) struct Publishing {
-    topic: u32,
-    except: u32,
-    text: bool,
-    retain: bool,
-    payload: Vec<u8>,
+/// The numbers that stand for topics on one link.
+#[derive(Default)]
+pub(super) struct Topics {
+    names: HashMap<u32, Arc<str>>,
+    numbers: HashMap<Arc<str>, u32>,
 }
 
-fn fault(text: impl Into<String>) -> Fault {
-    Fault { code: ErrorCode::PROTOCOL, text: text.into() }
-}
-
-impl Inner {
-    pub(super) fn name_topic(&mut self, topic: &Topic<'_>) -> Result<(), Fault> {
+impl Topics {
+    /// TOPIC: a number gets a name, or gives it up.
+    pub(super) fn name(&mut self, topic: &Topic<'_>) -> Result<(), FrameError> {
+        let number = topic.topic;
         if topic.name.is_empty() {
-            self.topics.remove(&topic.topic);
+            if let Some(name) = self.names.remove(&number) {
+                self.numbers.remove(&name);
+            }
             return Ok(());
         }
-        if topic.name.len() > NAME_BYTES_MAX || self.topics.contains_key(&topic.topic) {
-            return Err(fault(format!("the topic number {} has a name already", topic.topic)));
+        if self.names.contains_key(&number) || self.numbers.contains_key(topic.name) {
+            return Err(FrameError::TopicTaken(number));
         }
-        if self.topics.len() >= NUMBERS_MAX {
-            let text = format!("more than {NUMBERS_MAX} topic numbers");
-            return Err(Fault { code: ErrorCode::LIMIT, text });
+        if self.names.len() >= NUMBERS_MAX {
+            return Err(FrameError::TooMany(FrameType::Topic));
         }
-        self.topics.insert(topic.topic, topic.name.into());
+        let name: Arc<str> = topic.name.into();
+        self.names.insert(number, Arc::clone(&name));
+        self.numbers.insert(name, number);
         Ok(())
+    }
+
+    /// The name of a number.
+    pub(super) fn at(&self, number: u32) -> Result<Arc<str>, FrameError> {
+        self.names.get(&number).cloned().ok_or(FrameError::TopicUnknown(number))
     }
 }
 
 impl Link {
-    pub(super) fn subscribe(
-        &self,
-        subscribe: &Subscribe<'_>,
-        inner: &mut Inner,
-    ) -> Result<(), Fault> {
-        let Some(name) = inner.topics.get(&subscribe.topic).cloned() else {
-            let text = format!("the topic number {} has no name", subscribe.topic);
-            self.reset_from_here(inner, subscribe.stream, ErrorCode::PROTOCOL, &text);
-            return Ok(());
+    pub(super) fn subscribe(&self, subscribe: &Subscribe<'_>, inner: &mut Inner) {
+        let name = match inner.topics.at(subscribe.topic) {
+            Ok(name) => name,
+            Err(error) => return self.refuse(subscribe.stream, error, inner),
         };
-        let Some(row) = inner.streams.get(&subscribe.stream) else { return Ok(()) };
+        let Some(row) = inner.streams.get(&subscribe.stream) else { return };
         let conn = row.conn;
         let fits = subscribe.key.len() <= KEY_BYTES_MAX
             && subscribe.metadata.len() <= METADATA_BYTES_MAX
             && [subscribe.joined, subscribe.left].into_iter().flatten().all(|m| is_text(&m));
         if !fits {
-            refuse(subscribe, SubscribeStatus::INVALID, &mut inner.out);
-            return Ok(());
+            return refuse(subscribe, SubscribeStatus::INVALID, &mut inner.out);
         }
         let how = Subscription {
             key: Bytes::copy_from_slice(subscribe.key),
@@ -83,46 +84,39 @@ impl Link {
         };
         // A connection that has ended gets its CLOSE.
         let _ = self.about.shards.subscribe(conn, self.about.number, &name, how);
-        Ok(())
     }
 
     pub(super) fn unsubscribe(&self, conn: ConnId, stream: u32, topic: u32, inner: &mut Inner) {
-        let Some(name) = inner.topics.get(&topic).cloned() else {
-            let text = format!("the topic number {topic} has no name");
-            return self.reset_from_here(inner, stream, ErrorCode::PROTOCOL, &text);
+        let name = match inner.topics.at(topic) {
+            Ok(name) => name,
+            Err(error) => return self.refuse(stream, error, inner),
         };
         let _ = self.about.shards.unsubscribe(conn, self.about.number, &name);
     }
 
+    /// The snapshot was answered: DELIVER. One that nothing waits for does nothing.
+    pub(super) fn deliver(&self, conn: ConnId, topic: u32, inner: &Inner) {
+        if let Ok(name) = inner.topics.at(topic) {
+            self.post(conn, Mail::Deliveries(conn, name));
+        }
+    }
+
+    /// A fault that costs the stream.
+    fn refuse(&self, stream: u32, error: FrameError, inner: &mut Inner) {
+        let Refused(code, text) = error.into();
+        self.reset_from_here(inner, stream, code, &text);
+    }
+
     pub(super) fn publish(&self, publish: &Publish<'_>, inner: &mut Inner) -> Result<(), Fault> {
-        let Publish { topic, except, text, retain, .. } = *publish;
-        let same = |begun: &Publishing| {
-            (begun.topic, begun.except, begun.text, begun.retain) == (topic, except, text, retain)
-        };
-        let mut whole = match inner.publishing.take() {
-            Some(begun) if same(&begun) => begun,
-            Some(_) => return Err(fault("a fragment of PUBLISH does not fit to the one before")),
-            None => Publishing { topic, except, text, retain, payload: Vec::new() },
-        };
-        whole.payload.extend_from_slice(publish.payload);
-        if whole.payload.len() > self.about.message_bytes_max {
-            let text = format!("a publication over {} bytes", self.about.message_bytes_max);
-            return Err(Fault { code: ErrorCode::TOO_BIG, text });
-        }
-        if publish.more {
-            inner.publishing = Some(whole);
-            return Ok(());
-        }
-        if text && simdutf8::basic::from_utf8(&whole.payload).is_err() {
-            let text = "a text publication is no UTF-8".to_owned();
-            return Err(Fault { code: ErrorCode::BAD_TEXT, text });
-        }
-        let Some(name) = inner.topics.get(&topic) else {
-            return Err(fault(format!("the topic number {topic} has no name")));
-        };
+        let Publish { topic, except, text, more, retain, payload } = *publish;
+        let name = inner.topics.at(topic)?;
+        let to = To::Topic { topic, except, retain };
+        let whole = inner.gather(to, text, more, payload, self.about.message_bytes_max)?;
+        let Some(whole) = whole else { return Ok(()) };
         let except = inner.streams.get(&except).map(|row| row.conn);
         let message = published(text, &whole.payload);
-        let _ = self.about.shards.publish(Arc::clone(name), message, retain, except);
+        // Not refused: a link is not read while publishing must wait.
+        let _ = self.about.shards.publish(name, message, retain, except, Bound::Sender);
         Ok(())
     }
 
@@ -130,7 +124,8 @@ impl Link {
     pub(super) fn subscribed(&self, stream: u32, joined: &Joined) -> Deliveries {
         let mut state = self.lock();
         let inner = &mut state.inner;
-        let number = inner.topics.iter().find(|(_, name)| **name == joined.name).map(|t| *t.0);
+        // A number that was given up meanwhile has no answer.
+        let number = inner.topics.numbers.get(&joined.name).copied();
         let Some(row) = inner.streams.get(&stream) else { return Deliveries::Now };
         let (Some(topic), Ok(_)) = (number, row.state.step(Side::Host, FrameType::Subscribed))
         else {

@@ -18,7 +18,7 @@ use super::buffer::BufferRef;
 use super::size;
 use super::topics::TOPICS;
 use crate::endpoint::is_fit_for_response;
-use crate::shard::{Accept, Answer, ConnId, Mail, Owner, Payload, Reject, Sent, Shards};
+use crate::shard::{Accept, Answer, Bound, ConnId, Mail, Owner, Payload, Reject, Sent, Shards};
 
 /// What the host knows of an instance when that calls. Never freed.
 pub(super) struct Context {
@@ -223,7 +223,7 @@ unsafe extern "C" fn send_buf(
 
 fn post(context: &Context, conn: sb_conn, kind: Kind, payload: Payload<'_>) -> sb_status {
     let conn = ConnId::from_raw(conn);
-    status(context.shards.send(conn, &context.owner, kind, payload))
+    status(context.shards.send(conn, &context.owner, kind, payload, Bound::Marks))
 }
 
 unsafe extern "C" fn close(

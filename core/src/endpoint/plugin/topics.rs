@@ -12,7 +12,7 @@ use switchboard_websocket::Kind;
 
 use super::host::{message_kind, serve, status, utf8};
 use super::{bytes, size};
-use crate::shard::{ConnId, JoinRefused, Joined, Published, Subscription};
+use crate::shard::{Bound, ConnId, JoinRefused, Joined, Published, Subscription};
 use crate::topics::{HISTORY_MESSAGES_MAX, KEY_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX};
 
 /// The table.
@@ -105,7 +105,7 @@ unsafe extern "C" fn publish(
             let message = message(&what.message)?.ok_or(abi::SB_E_INVALID)?;
             let retain = what.flags & abi::SB_PUBLISH_RETAIN != 0;
             let except = (what.except != 0).then(|| ConnId::from_raw(what.except));
-            context.shards.publish(topic, message, retain, except).map_err(status)?;
+            context.shards.publish(topic, message, retain, except, Bound::Marks).map_err(status)?;
             Ok(abi::SB_OK)
         })
     }

@@ -107,10 +107,16 @@ impl Host {
 
     /// Waits until the log contains `needle`.
     pub(crate) fn wait_for_log(&self, needle: &str) {
-        let found = self.log.wait(|state| state.text.contains(needle) || state.ended);
+        self.wait_for_log_times(needle, 1);
+    }
+
+    /// Waits until the log contains `needle` so many times.
+    pub(crate) fn wait_for_log_times(&self, needle: &str, times: usize) {
+        let said = |log: &str| log.matches(needle).count() >= times;
+        let found = self.log.wait(|state| said(&state.text) || state.ended);
         let log = self.log();
         assert!(
-            log.contains(needle),
+            said(&log),
             "{}:\n{log}",
             match found {
                 true => format!("the host ended without {needle:?}"),

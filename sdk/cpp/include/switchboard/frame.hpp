@@ -66,7 +66,7 @@ constexpr value_rule open[] = {
     {tag::header, kind::pair, true}, {tag::state_format, kind::text}, {tag::state, kind::bytes},
     {tag::acked, kind::number}, {tag::sent, kind::number}};
 constexpr value_rule accept[] = {{tag::subprotocol, kind::text}, {tag::header, kind::pair, true}};
-constexpr value_rule reject[] = {{tag::header, kind::pair, true}, {tag::body, kind::bytes}};
+constexpr value_rule reject[] = {{tag::header, kind::pair, true}, {tag::body, kind::text}};
 constexpr value_rule state[] = {{tag::state_format, kind::text}, {tag::state, kind::bytes}};
 constexpr value_rule handoff[] = {{tag::conn_uid, kind::number}, {tag::subprotocol, kind::text},
                                   {tag::extensions, kind::text}, {tag::unread, kind::bytes}};

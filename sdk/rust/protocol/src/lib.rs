@@ -75,6 +75,7 @@ mod frame;
 mod header;
 mod kind;
 mod message;
+mod pings;
 mod reader;
 mod state;
 mod tlv;
@@ -92,6 +93,7 @@ pub use frame::{
 pub use header::{HEADER_BYTES, Header, SKIPPABLE_TYPE_MIN};
 pub use kind::{FrameType, Place, Side, flags};
 pub use message::{Assembly, FRAGMENT_BYTES, Whole, encode_message, fragments};
+pub use pings::PingMeter;
 pub use reader::Reader;
 pub use state::{LinkState, StreamIds, StreamState, Take, common_version};
 pub use tlv::{CRITICAL, Item, Items, Member, Message, Pair, Retained, TLV_HEADER_BYTES, Tag};

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use super::Section;
 use crate::client::{Dialled, mask};
 use crate::endpoint::{Message, Verdict};
-use crate::shard::{self, Charge, ConnId, Control, Mail, Payload, Sent};
+use crate::shard::{self, Bound, Charge, ConnId, Control, Mail, Payload, Sent};
 use crate::stream::{Outbox, Ready, Received, Source, SourceId, Transport};
 
 /// One client's connection to the server.
@@ -226,18 +226,8 @@ impl Upstream {
             }
         }
         if state.readable && !state.paused && state.transport.is_some() {
-            self.come_back();
+            self.schedule_in(state);
         }
-    }
-
-    /// Goes on when the shard has looked at its other sockets.
-    fn come_back(&self) {
-        let own = Weak::clone(&self.own);
-        tokio::task::spawn_local(async move {
-            if let Some(upstream) = own.upgrade() {
-                upstream.schedule();
-            }
-        });
     }
 
     /// Passes on what the server said.
@@ -267,13 +257,15 @@ impl Upstream {
         let Section { owner, shards, .. } = &*self.section;
         let sent = match event {
             Event::Message { kind, payload } => {
-                shards.send(self.conn, owner, kind, Payload::Borrowed(payload))
+                shards.send(self.conn, owner, kind, Payload::Borrowed(payload), Bound::Sender)
             }
             Event::Ping(payload) => {
                 state.empty_pings += u32::from(payload.is_empty());
-                shards.control(self.conn, owner, Control::Ping, payload)
+                shards.control(self.conn, owner, Control::Ping, payload, Bound::Sender)
             }
-            Event::Pong(payload) => shards.control(self.conn, owner, Control::Pong, payload),
+            Event::Pong(payload) => {
+                shards.control(self.conn, owner, Control::Pong, payload, Bound::Sender)
+            }
             Event::Close(frame) => {
                 let close = frame.map(|frame| (frame.code, frame.reason.to_owned()));
                 state.heard = true;

@@ -185,8 +185,8 @@ pub struct Reject<'a> {
     pub status: u16,
     /// More headers of the response.
     pub headers: Items<'a, Pair<'a>>,
-    /// UTF-8 text for a person.
-    pub body: &'a [u8],
+    /// Text for a person.
+    pub body: &'a str,
 }
 
 impl<'a> Reject<'a> {
@@ -197,7 +197,7 @@ impl<'a> Reject<'a> {
         let area = body.rest();
         let mut content = None;
         fields(area, |tag, value| match tag {
-            Tag::BODY => once(&mut content, tag, Some(value)),
+            Tag::BODY => once(&mut content, tag, text(value)),
             Tag::HEADER => many::<Pair<'_>>(tag, value),
             _ => Ok(false),
         })?;
@@ -215,7 +215,7 @@ impl<'a> Reject<'a> {
         header.aux = self.status;
         put_frame(out, header, |out| {
             self.headers.put(out, Tag::HEADER);
-            put_bytes(out, Tag::BODY, self.body);
+            put_bytes(out, Tag::BODY, self.body.as_bytes());
         });
     }
 }

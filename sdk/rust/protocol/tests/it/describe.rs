@@ -181,7 +181,7 @@ pub(crate) fn describe(frame: &Frame<'_>, bytes: &[u8]) -> String {
         Frame::Reject(reject) => {
             w.number("status", reject.status);
             w.pairs("header", reject.headers);
-            w.bytes("body", reject.body);
+            w.text("body", reject.body);
         }
         Frame::Data(data) => {
             w.number("seq", data.seq);
