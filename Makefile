@@ -7,8 +7,11 @@ PLUGINS := echo chat
 FEED    := examples/feed-cpp/feed
 CONF    ?= zope.conf.example
 
+FUZZED       := $(notdir $(wildcard core/fuzz/corpus/*))
+FUZZ_SECONDS ?= 600
+
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint idle crowd instructions doc clean tools
+.PHONY: help run test fmt lint idle crowd instructions fuzz doc clean tools
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -57,6 +60,17 @@ crowd: tools target/release/crowd ## measure what 500 connections that do not re
 target/release/crowd: core/benches/crowd/crowd.cpp $(wildcard sdk/cpp/include/switchboard/*) | tools
 	@mkdir -p $(@D)
 	c++ -std=c++17 -O2 -pthread -I sdk/cpp/include -o $@ $<
+
+fuzz: tools ## random bytes for each parser, FUZZ_SECONDS each (default 600)
+	@command -v cargo-fuzz >/dev/null || { echo "installing cargo-fuzz with cargo install"; cargo install --locked cargo-fuzz; }
+	@command -v c++ >/dev/null || $(call install,build-essential)
+	@# Without a sanitizer, as the one that is the default needs a nightly compiler. What is found
+	@# goes to target/fuzz; what is worth keeping is copied into the corpus by hand.
+	@for target in $(FUZZED); do \
+	  mkdir -p target/fuzz/$$target && \
+	  cargo fuzz run --fuzz-dir core/fuzz --sanitizer none $$target target/fuzz/$$target core/fuzz/corpus/$$target \
+	    -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
+	done
 
 doc: tools ## the Rust documentation, in target/doc
 	cargo doc --workspace --no-deps
