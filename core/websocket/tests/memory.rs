@@ -89,6 +89,16 @@ fn a_connection_costs_its_windows_and_no_more() {
     assert_eq!(shared, 0);
     assert!(engine < 512 * 1024, "{engine}");
 
+    let mut engine = Engine::default();
+    let mut deflater = Deflater::new(Role::Server, &alone, 0);
+    let mut frame = Vec::with_capacity(1 << 20);
+    let large: Vec<u8> =
+        (0..1_u32 << 20).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 27) as u8).collect();
+    let region = Region::new(ALLOCATOR);
+    deflater.write_message(&mut engine, &mut frame, Kind::Binary, &large, None);
+    let kept = region.change().bytes_allocated - region.change().bytes_deallocated;
+    assert!(kept < 512 * 1024, "{kept} after a large message of {} bytes", frame.len());
+
     for window in [9, 10, 12, 15] {
         let window = bits(window);
         let agreed = Agreed {

@@ -48,7 +48,9 @@ impl Deflater {
         };
         write_message_frame(out, deflated.is_some(), kind, deflated.unwrap_or(payload), mask);
         // RFC 7692, section 7.2.1: a message that is sent as it is never was in the window.
-        if let (Some(_), Some(history)) = (deflated, &mut self.history) {
+        let is_deflated = deflated.is_some();
+        engine.tidy();
+        if let (true, Some(history)) = (is_deflated, &mut self.history) {
             history.push(payload, self.window_bits.bytes());
         }
     }
@@ -80,9 +82,12 @@ impl Engine {
         kind: Kind,
         payload: &[u8],
     ) -> Option<Vec<u8>> {
-        let deflated = self.deflate(window_bits, &[], payload)?;
-        let mut frame = Vec::new();
-        write_message_frame(&mut frame, true, kind, deflated, None);
-        Some(frame)
+        let frame = self.deflate(window_bits, &[], payload).map(|deflated| {
+            let mut frame = Vec::new();
+            write_message_frame(&mut frame, true, kind, deflated, None);
+            frame
+        });
+        self.tidy();
+        frame
     }
 }

@@ -69,7 +69,8 @@ impl Engine {
     }
 
     /// Deflates a message that may refer to `history`, and returns it without the last four bytes,
-    /// which are always the same; or `None` if that would not make it shorter.
+    /// which are always the same; or `None` if that would not make it shorter. To be followed by
+    /// [`tidy`](Self::tidy).
     pub(super) fn deflate(
         &mut self,
         window_bits: WindowBits,
@@ -110,9 +111,6 @@ impl Engine {
         }
         // If this is not enough, the message would not become shorter.
         let enough = payload.len() + END.len();
-        if self.out.len() > OUT_KEPT_MAX {
-            self.out = Vec::new();
-        }
         loop {
             let (read, written) = (deflate.total_in() as usize, deflate.total_out() as usize);
             if written == self.out.len().min(enough) {
@@ -131,6 +129,13 @@ impl Engine {
                 debug_assert!(self.out[..written].ends_with(&END));
                 return Some(written - END.len());
             }
+        }
+    }
+
+    /// What was deflated has found its place.
+    pub(super) fn tidy(&mut self) {
+        if self.out.len() > OUT_KEPT_MAX {
+            self.out = Vec::new();
         }
     }
 
