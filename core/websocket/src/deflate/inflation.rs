@@ -167,7 +167,13 @@ impl Sink for Message<'_> {
     }
 
     fn take(&mut self, piece: &[u8]) -> Result<(), ProtocolError> {
-        self.gathered.push_message(self.kind, piece, None, self.limit)
+        // What fits is looked at first: a wrong byte in it came before the limit was crossed.
+        let fitting = piece.len().min(self.room() - 1);
+        self.gathered.push_message(self.kind, &piece[..fitting], None, self.limit)?;
+        if fitting < piece.len() {
+            return Err(ProtocolError::MessageTooBig { limit: self.limit });
+        }
+        Ok(())
     }
 
     fn window(&self) -> [&[u8]; 2] {

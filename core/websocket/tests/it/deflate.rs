@@ -228,6 +228,24 @@ fn an_inflated_text_is_refused_at_its_first_wrong_byte() {
     check(&ALONE, &frames(&[("+*", Binary, cut)]), &[Seen::Binary(vec![0xe2, 0x98])], None);
 }
 
+#[test]
+fn of_two_faults_the_first_is_told() {
+    let text_first = b"\x00\x01\x00\xfe\xff\xff\x06";
+    check(&ALONE, &frames(&[("+*", Text, text_first)]), &[], Some(TextNotUtf8));
+    check(&ALONE, &frames(&[("+*", Binary, text_first)]), &[], Some(DeflateInvalid));
+    let long = [b"\x00\x0c\x00\xf3\xff12345\xff789012".as_slice(), b"\x00"].concat();
+    let stream = frames(&[("+*", Text, &long)]);
+    for (limit, error) in [(10, TextNotUtf8), (6, TextNotUtf8), (5, MessageTooBig { limit: 5 })] {
+        let limits = Limits { message_bytes_max: limit, ..LIMITS };
+        for size in 1..=stream.len() {
+            let told = inflate(Role::Server, &ALONE, &limits, 1, stream.chunks(size));
+            assert_eq!(told, (vec![], Some(error)), "{limit} in pieces of {size}");
+        }
+    }
+    let block_first = b"\x06\x00\x01\x00\xfe\xff\xff";
+    check(&ALONE, &frames(&[("+*", Text, block_first)]), &[], Some(DeflateInvalid));
+}
+
 /// What a server sends, whole messages, and the frames that it makes of them.
 fn sent(role: Role, agreed: &Agreed, min: u32, messages: &[Seen]) -> Vec<u8> {
     let (mut engine, mut out) = (Engine::default(), Vec::new());

@@ -11,7 +11,7 @@ pub enum Mode {
     #[default]
     Off,
     /// Without context takeover in either direction: all connections of a thread share what
-    /// compresses them, 440 KB, and none has memory of its own for it.
+    /// compresses them, 340 KB, and none has memory of its own for it.
     Shared,
     /// With context takeover where the client agrees: each connection has two windows besides,
     /// which become as large as what was said through them, but no larger than the policy and the
