@@ -107,6 +107,8 @@ impl Engine {
             }))
         });
         deflate.reset();
+        let level = if payload.len() < SMALL_BYTES { LEVEL_SMALL } else { LEVEL };
+        deflate.set_level(level).ok()?;
         if !history.is_empty() {
             deflate.set_dictionary(tail(history, window_bits.bytes())).ok()?;
         }
@@ -296,6 +298,11 @@ const FINAL_BLOCK: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
 
 /// How hard the compressor tries, from 1 to 9.
 const LEVEL: i32 = 3;
+
+/// The same for messages of fewer bytes than [`SMALL_BYTES`]: codes of their own, which 1 does not
+/// make, take longer than the message and gain a twentieth of it.
+const LEVEL_SMALL: i32 = 1;
+const SMALL_BYTES: usize = 512;
 
 /// How many symbols the compressor gathers for a block: 2^11. It clears the room for them with
 /// each, so the default of 2^14 costs a small message more than its compression.
