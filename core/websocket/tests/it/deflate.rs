@@ -6,6 +6,7 @@ use switchboard_websocket::OpCode::{Binary, Close, Continuation, Ping, Pong, Tex
 use switchboard_websocket::ProtocolError::{self, *};
 use switchboard_websocket::deflate::{Agreed, Deflater, Engine, WindowBits};
 use switchboard_websocket::{Decoder, FrameHeader, Kind, Limits, OpCode, Role, apply_mask};
+use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush};
 
 use crate::puff::puff;
 use crate::support::{LIMITS, Outcome, RSV1, Seen, decode_with, frame, text};
@@ -422,6 +423,61 @@ fn every_window_is_kept_within() {
             assert!(deflater.window_bytes() <= bits.bytes());
         }
         assert!(farthest_of_all > bits.bytes() / 4, "{farthest_of_all} of 2^{bits}");
+    }
+}
+
+/// Messages of which each has something of those before, near and far.
+fn conversation() -> Vec<Vec<u8>> {
+    let words = noise(3000);
+    let message = |i: usize| {
+        let (near, far) = (i * 97 % 2000, i * 1709 % 2900);
+        [&words[near..near + 60], format!("message {i}").as_bytes(), &words[far..far + 90]].concat()
+    };
+    (0..300).map(message).chain([noise(40_000)]).chain((0..20).map(message)).collect()
+}
+
+#[test]
+fn a_peer_with_a_context_of_its_own_reads_and_is_read() {
+    // What nearly all others do: one zlib stream for the whole connection, flushed after each
+    // message.
+    let messages = conversation();
+    for bits in 9..=15_u8 {
+        let window = WindowBits::new(bits).unwrap();
+        let agreed = Agreed {
+            server_max_window_bits: window,
+            client_max_window_bits: window,
+            ..Agreed::default()
+        };
+        let (mut engine, mut theirs) = (Engine::default(), Inflate::new(false, bits));
+        let mut ours = Deflater::new(Role::Server, &agreed, 0);
+        for message in &messages {
+            let mut frame = Vec::new();
+            ours.write_message(&mut engine, &mut frame, Kind::Binary, message, None);
+            let (header, used) = FrameHeader::parse(&frame).unwrap().unwrap();
+            if header.rsv1 {
+                frame.extend_from_slice(b"\x00\x00\xff\xff");
+                let mut out = vec![0; message.len() + 1];
+                let before = theirs.total_out();
+                theirs.decompress(&frame[used..], &mut out, InflateFlush::SyncFlush).unwrap();
+                out.truncate((theirs.total_out() - before) as usize);
+                assert!(out == *message, "written for a window of 2^{bits}");
+            }
+        }
+
+        let mut theirs = Deflate::new(6, false, bits);
+        let mut ours = Decoder::with_deflate(Role::Client, &agreed);
+        for message in &messages {
+            let mut out = vec![0; 2 * message.len() + 100];
+            let before = theirs.total_out();
+            theirs.compress(message, &mut out, DeflateFlush::SyncFlush).unwrap();
+            out.truncate((theirs.total_out() - before) as usize - 4);
+            let mut stream = frame(Role::Client, true, Binary, &out);
+            stream[0] |= RSV1;
+            let event = ours.next_in(&mut engine, &LIMITS, &mut stream, &mut 0).unwrap();
+            let event = event.map(Seen::from);
+            assert!(event == Some(Seen::Binary(message.clone())), "read, a window of 2^{bits}");
+        }
+        assert_eq!(ours.window_bytes(), window.bytes());
     }
 }
 
