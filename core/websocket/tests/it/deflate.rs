@@ -553,7 +553,7 @@ fn message() -> impl Strategy<Value = Seen> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 128 }))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn what_one_side_deflates_the_other_inflates(
