@@ -30,7 +30,8 @@ impl Deflater {
     }
 
     /// Appends a message in one frame, as [`write_message`](crate::write_message) does, compressed
-    /// if it is long enough and becomes shorter. The payload of a text must be UTF-8, and is not
+    /// if it is long enough and becomes shorter; or, with takeover, if it is short and may make
+    /// others shorter. The payload of a text must be UTF-8, and is not
     /// looked at.
     pub fn write_message(
         &mut self,
@@ -44,7 +45,7 @@ impl Deflater {
         let deflated = if payload.len() < self.message_bytes_min as usize {
             None
         } else {
-            engine.deflate(self.window_bits, history, payload)
+            engine.deflate(self.window_bits, history, payload, self.slack(payload))
         };
         write_message_frame(out, deflated.is_some(), kind, deflated.unwrap_or(payload), mask);
         // RFC 7692, section 7.2.1: a message that is sent as it is never was in the window.
@@ -53,6 +54,14 @@ impl Deflater {
         if let (true, Some(history)) = (is_deflated, &mut self.history) {
             history.push(payload, self.window_bits.bytes());
         }
+    }
+
+    /// How much longer a message may become, so that it is in the window for those that come: alone,
+    /// a short one gains nothing, and a hundred like it would each be the first. What is long and
+    /// gains nothing would only drive out the others.
+    fn slack(&self, payload: &[u8]) -> usize {
+        let is_short = payload.len() <= self.window_bits.bytes() / 8;
+        if self.history.is_some() && is_short { SLACK_BYTES } else { 0 }
     }
 
     /// Which of the frames of [`Engine::shared_frame`] this connection can be sent, if any: with
@@ -72,6 +81,8 @@ impl Deflater {
     }
 }
 
+const SLACK_BYTES: usize = 8;
+
 impl Engine {
     /// A message in one frame, compressed and not masked, for all connections of a server whose
     /// [`Deflater::shares`] says this window. `None` if it would not become shorter: send it as
@@ -82,7 +93,7 @@ impl Engine {
         kind: Kind,
         payload: &[u8],
     ) -> Option<Vec<u8>> {
-        let frame = self.deflate(window_bits, &[], payload).map(|deflated| {
+        let frame = self.deflate(window_bits, &[], payload, 0).map(|deflated| {
             let mut frame = Vec::new();
             write_message_frame(&mut frame, true, kind, deflated, None);
             frame

@@ -69,15 +69,16 @@ impl Engine {
     }
 
     /// Deflates a message that may refer to `history`, and returns it without the last four bytes,
-    /// which are always the same; or `None` if that would not make it shorter. To be followed by
-    /// [`tidy`](Self::tidy).
+    /// which are always the same; or `None` if that would not make it shorter, or longer by less
+    /// than `slack`. To be followed by [`tidy`](Self::tidy).
     pub(super) fn deflate(
         &mut self,
         window_bits: WindowBits,
         history: &[u8],
         payload: &[u8],
+        slack: usize,
     ) -> Option<&[u8]> {
-        let deflated = self.deflate_to_out(window_bits, history, payload);
+        let deflated = self.deflate_to_out(window_bits, history, payload, slack);
         match deflated {
             Some(len) => {
                 self.counts.deflated_from += payload.len() as u64;
@@ -93,6 +94,7 @@ impl Engine {
         window_bits: WindowBits,
         history: &[u8],
         payload: &[u8],
+        slack: usize,
     ) -> Option<usize> {
         // For windows of 2^8 bytes there is the compressor of 2^9: it reaches back by 262 bytes
         // less than its window, so 250 bytes. The tests measure that.
@@ -113,7 +115,7 @@ impl Engine {
             deflate.set_dictionary(tail(history, window_bits.bytes())).ok()?;
         }
         // If this is not enough, the message would not become shorter.
-        let enough = payload.len() + END.len();
+        let enough = payload.len() + slack + END.len();
         loop {
             let (read, written) = (deflate.total_in() as usize, deflate.total_out() as usize);
             if written == self.out.len().min(enough) {

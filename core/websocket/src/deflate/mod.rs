@@ -23,7 +23,7 @@
 //! for _ in 0..2 {
 //!     deflater.write_message(&mut engine, &mut bytes, Kind::Text, text.as_bytes(), None);
 //! }
-//! assert!(bytes.len() < text.len() + 12);
+//! assert!(bytes.len() < text.len() + 20);
 //!
 //! // ... and a client reads it twice.
 //! let limits = Limits { message_bytes_max: 1 << 20, frame_bytes_max: 1 << 20 };
