@@ -146,7 +146,12 @@ impl Shard {
         let now = self.now();
         row.deadline = Clock::after(now, row.endpoint.settings.limits.close_timeout);
         self.arm(conn, row);
-        row.waiting(now).push_frame(|out| write_close(out, cause.close(), None));
+        let waiting = row.waiting(now);
+        if let Cause::Slow = cause {
+            // The client would see the Close frame only behind all that it does not read.
+            waiting.cut();
+        }
+        waiting.push_frame(|out| write_close(out, cause.close(), None));
         // What came while reading was paused is no event any more.
         self.schedule_read(conn, row);
         drop(rows);
@@ -177,7 +182,11 @@ impl Shard {
         if let Some(rare) = row.rare.take() {
             self.leave_all(conn, rare.topics);
         }
-        if row.transport.is_some() {
+        if let Some(transport) = &row.transport {
+            // What a client does not take would stay with the system for minutes.
+            if row.backlog() > 0 {
+                transport.give_up();
+            }
             self.unload();
         }
     }

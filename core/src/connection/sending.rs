@@ -206,12 +206,8 @@ impl Shard {
             Some(transport) if row.waiting.is_none() => write_both(transport, frames, payload),
             _ => 0,
         };
-        let (from_frames, from_payload) =
-            (written.min(frames.len()), written.saturating_sub(frames.len()));
-        if from_frames < frames.len() || from_payload < payload.len() {
-            let waiting = row.waiting(self.now());
-            waiting.push_rest(&frames[from_frames..]);
-            waiting.push_rest(&payload[from_payload..]);
+        if written < frames.len() + payload.len() {
+            row.waiting(self.now()).push_rest(frames, payload, written);
             self.settle(conn, row);
         }
         frames.clear();
@@ -254,7 +250,7 @@ impl Shard {
             if written == frame.len() {
                 return;
             }
-            row.waiting(self.now()).push_shared(frame.slice(written..));
+            row.waiting(self.now()).push_rest_shared(frame, written);
         } else {
             row.waiting(self.now()).push_shared(frame.clone());
         }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::io;
 
 use bytes::Bytes;
-use switchboard_websocket::Kind;
 use switchboard_websocket::deflate::{Deflater, Engine};
+use switchboard_websocket::{FrameHeader, Kind, write_message};
 
 use crate::stream::{Outbox, Tick, Transport};
 
@@ -14,6 +14,10 @@ use crate::stream::{Outbox, Tick, Transport};
 /// topic waits once for all.
 pub(super) struct Waiting {
     frames: Outbox,
+    /// How much of each of them has still to leave.
+    lengths: VecDeque<u32>,
+    /// The first of them has left in part.
+    begun: bool,
     later: VecDeque<Later>,
     /// Invariant: what `later` counts together.
     later_bytes: usize,
@@ -35,7 +39,14 @@ const LATER_BYTES: usize = 32;
 impl Waiting {
     /// Nothing, since now.
     pub(super) fn new(now: Tick) -> Self {
-        Self { frames: Outbox::default(), later: VecDeque::new(), later_bytes: 0, progress: now }
+        Self {
+            frames: Outbox::default(),
+            lengths: VecDeque::new(),
+            begun: false,
+            later: VecDeque::new(),
+            later_bytes: 0,
+            progress: now,
+        }
     }
 
     /// Bytes that wait.
@@ -48,16 +59,36 @@ impl Waiting {
         self.len() == 0
     }
 
-    /// The rest of what was written in part: before anything else waits.
-    pub(super) fn push_rest(&mut self, rest: &[u8]) {
-        debug_assert!(self.later.is_empty());
-        self.frames.push(rest);
+    /// The rest of frames of which `written` bytes have left: before anything else waits. The last
+    /// of them goes on with `payload`.
+    pub(super) fn push_rest(&mut self, frames: &[u8], payload: &[u8], written: usize) {
+        debug_assert!(self.is_empty());
+        let mut end = 0;
+        while let Some(Ok(Some((header, header_len)))) = frames.get(end..).map(FrameHeader::parse) {
+            let start = end;
+            end += header_len + usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+            if end > written {
+                self.begun |= start < written;
+                self.lengths.push_back(length(end - written.max(start)));
+            }
+        }
+        debug_assert_eq!(end, frames.len() + payload.len(), "whole frames");
+        self.frames.push(&frames[written.min(frames.len())..]);
+        self.frames.push(&payload[written.saturating_sub(frames.len())..]);
+    }
+
+    /// The rest of a frame of which `written` bytes have left: before anything else waits.
+    pub(super) fn push_rest_shared(&mut self, frame: &Bytes, written: usize) {
+        debug_assert!(self.is_empty());
+        self.begun = written > 0;
+        self.lengths.push_back(length(frame.len() - written));
+        self.frames.push_shared(frame.slice(written..));
     }
 
     /// Lets `write` put a frame behind all.
     pub(super) fn push_frame(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.later.is_empty() {
-            return self.frames.push_with(write);
+            return self.push_ready(|frames| frames.push_with(write));
         }
         let mut frame = Vec::new();
         write(&mut frame);
@@ -67,7 +98,7 @@ impl Waiting {
     /// Puts a frame that is shared with other connections behind all.
     pub(super) fn push_shared(&mut self, frame: Bytes) {
         if self.later.is_empty() {
-            return self.frames.push_shared(frame);
+            return self.push_ready(|frames| frames.push_shared(frame));
         }
         self.push_later(Later::Frame(frame.into()));
     }
@@ -86,29 +117,68 @@ impl Waiting {
         transport: &Transport,
         mut deflate: Option<(&mut Deflater, &mut Engine)>,
     ) -> io::Result<()> {
-        while self.frames.flush(transport)? && !self.later.is_empty() {
+        while self.write(transport)? && !self.later.is_empty() {
             while self.frames.len() < FRAMES_BYTES
                 && let Some(next) = self.later.pop_front()
             {
                 self.later_bytes -= next.bytes();
-                let frames = &mut self.frames;
-                match (next, &mut deflate) {
+                self.push_ready(|frames| match (next, &mut deflate) {
                     (Later::Frame(frame), _) => frames.push(&frame),
                     (Later::Message(kind, payload), Some((deflater, engine))) => frames
                         .push_with(|out| deflater.write_message(engine, out, kind, &payload, None)),
-                    (Later::Message(kind, payload), None) => frames.push_with(|out| {
-                        switchboard_websocket::write_message(out, kind, &payload, None);
-                    }),
-                }
+                    (Later::Message(kind, payload), None) => {
+                        frames.push_with(|out| write_message(out, kind, &payload, None));
+                    }
+                });
             }
         }
         Ok(())
+    }
+
+    /// Drops what has not begun to leave, so that a Close frame can follow what has.
+    pub(super) fn cut(&mut self) {
+        self.lengths.truncate(usize::from(self.begun));
+        self.frames.truncate(self.lengths.front().map_or(0, |length| *length as usize));
+        self.later = VecDeque::new();
+        self.later_bytes = 0;
+    }
+
+    /// Puts one frame behind those that are ready.
+    fn push_ready(&mut self, push: impl FnOnce(&mut Outbox)) {
+        let before = self.frames.len();
+        push(&mut self.frames);
+        self.lengths.push_back(length(self.frames.len() - before));
+    }
+
+    /// Writes frames that are ready; true if none is left.
+    fn write(&mut self, transport: &Transport) -> io::Result<bool> {
+        let before = self.frames.len();
+        let all = self.frames.flush(transport)?;
+        let mut written = before - self.frames.len();
+        while written > 0
+            && let Some(first) = self.lengths.front_mut()
+        {
+            if written < *first as usize {
+                *first -= length(written);
+                self.begun = true;
+                break;
+            }
+            written -= *first as usize;
+            self.lengths.pop_front();
+            self.begun = false;
+        }
+        Ok(all)
     }
 
     fn push_later(&mut self, later: Later) {
         self.later_bytes += later.bytes();
         self.later.push_back(later);
     }
+}
+
+/// Of a frame, which is far shorter than 4 GiB.
+fn length(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 impl Later {

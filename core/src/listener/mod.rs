@@ -97,6 +97,9 @@ impl Drop for Listener {
     }
 }
 
+/// What the system takes for a client beyond what is on its way.
+const UNSENT_BYTES_MAX: u32 = 128 << 10;
+
 /// The system asks a silent peer for a sign of life. Where the host reads, its own pings are faster.
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(60))
@@ -107,9 +110,12 @@ fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<(OwnedFd, Place)> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
     socket.set_reuse_address(true)?;
     // What is accepted inherits these. Without the first, small replies wait for acknowledgements;
-    // without the second, a machine that vanishes while nothing is read from it is never missed.
+    // without the second, a machine that vanishes while nothing is read from it is never missed;
+    // without the third, the system takes megabytes for each client that does not read, until it is
+    // short of memory for all of them. What waits is to wait here, where it is counted.
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&KEEPALIVE)?;
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     let bound = socket.local_addr()?.as_socket().unwrap_or(address);

@@ -58,6 +58,28 @@ impl Outbox {
         self.chunks.push_back(bytes);
     }
 
+    /// Keeps the first `len` bytes of what waits, and drops the others.
+    pub fn truncate(&mut self, len: usize) {
+        if len >= self.waiting {
+            return;
+        }
+        let mut left = self.gone + len;
+        let mut kept = 0;
+        for chunk in &mut self.chunks {
+            if left == 0 {
+                break;
+            }
+            chunk.truncate(left);
+            left -= chunk.len();
+            kept += 1;
+        }
+        self.chunks.truncate(kept);
+        self.chunks.shrink_to_fit();
+        self.tail.truncate(left);
+        self.tail.shrink_to_fit();
+        self.waiting = len;
+    }
+
     /// Writes what the transport takes; true if nothing waits any more.
     ///
     /// # Errors
@@ -148,5 +170,30 @@ mod tests {
         assert!(stalls > 10, "the socket took all at once: nothing was tested");
         assert!(got == expected, "bytes were lost, doubled or out of order");
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn what_is_cut_off_is_the_end() {
+        for gone in [0, 3, 700, 1300] {
+            for len in [0, 1, 250, 699, 700, 1300, 2000] {
+                let mut outbox = Outbox::default();
+                outbox.push(&[1; 700]);
+                outbox.push_shared(Bytes::from(vec![2; 600]));
+                outbox.push(&[3; 700]);
+                let all = [vec![1; 700], vec![2; 600], vec![3; 700]].concat();
+                outbox.advance(gone);
+                outbox.truncate(len);
+                outbox.push(&[4; 10]);
+                let kept = &all[gone..all.len().min(gone + len)];
+                let (ours, mut theirs) = UnixStream::pair().unwrap();
+                let transport = Transport::Unix(ours.into());
+                assert_eq!(outbox.len(), kept.len() + 10, "{gone} {len}");
+                assert!(outbox.flush(&transport).unwrap());
+                drop(transport);
+                let mut got = Vec::new();
+                theirs.read_to_end(&mut got).unwrap();
+                assert_eq!(got, [kept, &[4; 10]].concat(), "{gone} {len}");
+            }
+        }
     }
 }

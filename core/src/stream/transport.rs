@@ -3,6 +3,7 @@
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use mio::Interest;
 use mio::unix::SourceFd;
@@ -94,6 +95,14 @@ impl Transport {
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => Err(error.into()),
             };
+        }
+    }
+
+    /// Has the connection broken when it is dropped, instead of ended behind what the system still
+    /// holds for a peer that takes nothing.
+    pub fn give_up(&self) {
+        if let Self::Tcp(fd) = self {
+            let _ = rustix::net::sockopt::set_socket_linger(fd, Some(Duration::ZERO));
         }
     }
 

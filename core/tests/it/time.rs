@@ -217,6 +217,31 @@ fn a_subscriber_whose_queue_is_full_is_closed_and_the_others_go_on() {
 }
 
 #[test]
+fn a_slow_client_that_reads_again_is_told_why() {
+    let host = start_chat("soft-backlog 64KB\nmax-backlog 8MB\nslow-timeout 1h\nclose-timeout 1m");
+    let mut talker = Guest::join(&host, "talker");
+    let mut sleeper = Guest::join(&host, "sleeper");
+    let mut said = 0;
+    while !host.log().contains(SLOW) {
+        said += 1;
+        let text = format!("{said} {}", "x".repeat(99_000));
+        talker.say(&text);
+        talker.wait_for_text(&text);
+    }
+    // What waited is dropped, up to the end of the message that had begun to leave; 8 MB of it.
+    let mut heard = 0;
+    let reason = loop {
+        match sleeper.ws.next() {
+            Event::Text(_) => heard += 1,
+            Event::Close(Some((1013, reason))) => break reason,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(reason, "reads too slowly");
+    assert!(heard + 80 < said, "{heard} of {said}");
+}
+
+#[test]
 fn a_subscriber_that_makes_no_progress_is_closed_and_the_others_go_on() {
     let host = start_chat("soft-backlog 64KB\nmax-backlog 1GB\nslow-timeout 1s\nclose-timeout 1s");
     let (mut talker, mut listener) = (Guest::join(&host, "talker"), Guest::join(&host, "listener"));
