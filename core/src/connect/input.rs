@@ -23,6 +23,11 @@ pub(super) enum Input {
 /// So many lines are read before they can be sent.
 const LINES_MAX: usize = 16;
 
+/// Nothing is read, and nothing comes.
+pub(super) fn none() -> mpsc::Receiver<Input> {
+    mpsc::channel(1).1
+}
+
 /// Lines of standard input.
 pub(super) fn pipe() -> mpsc::Receiver<Input> {
     let (to, lines) = mpsc::channel(LINES_MAX);

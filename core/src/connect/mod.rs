@@ -12,9 +12,12 @@ mod show;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use tokio::sync::mpsc;
+
 pub use options::Options;
 
 use error::Error;
+use input::Input;
 use session::Session;
 use show::Show;
 
@@ -46,15 +49,20 @@ async fn connect(options: &Options) -> u8 {
 async fn talk(options: &Options, show: &mut Show) -> Result<(), Error> {
     let dialled = dial::dial(options).await?;
     show.open(&options.url.to_string(), &dialled)?;
+    let input = if options.echo { input::none() } else { input(options, show) };
+    Session::new(options, show).run(dialled, input).await
+}
+
+/// Whoever types, or a pipe.
+fn input(options: &Options, show: &mut Show) -> mpsc::Receiver<Input> {
     let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     // A terminal that cannot be edited on, such as a printer, still gives lines.
     let terminal = if is_terminal { input::terminal().ok() } else { None };
-    let input = match terminal {
+    match terminal {
         Some((input, terminal)) => {
             *show = Show::new(options.json, Some(terminal));
             input
         }
         None => input::pipe(),
-    };
-    Session::new(options, show).run(dialled, input).await
+    }
 }

@@ -37,6 +37,9 @@ pub struct Options {
     /// Sends a ping so often, and gives up if nothing came since the one before
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(super) ping: Option<Duration>,
+    /// Sends each message back as it came, until the server closes or Ctrl-C; reads no input
+    #[arg(long, conflicts_with_all = ["binary", "expect", "wait"])]
+    pub(super) echo: bool,
     /// How long to wait for the connection, for each message that --expect asks for, and for the
     /// answer to a close
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
@@ -50,6 +53,9 @@ Ctrl-C closes with 1000, a second Ctrl-C ends at once.
 With a pipe, each line of the input is one message, and each message that comes is one line of the
 output: text as it is, binary in hex digits. At the end of the input the connection is closed with
 1000, after --expect and --wait; what the server still says before it answers is printed.
+
+With --echo it is a client for servers that test clients: `ws://HOST:9001/runCase?case=1&agent=me`
+of the Autobahn testsuite, for one.
 
 Exit status:
    0  closed with 1000 or 1001 or without a code, or by us

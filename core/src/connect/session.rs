@@ -78,7 +78,7 @@ impl<'a> Session<'a> {
             decoder: Decoder::new(Role::Client),
             out: Vec::new(),
             lines: 0,
-            input_is_over: false,
+            input_is_over: options.echo,
             got: 0,
             stage: Stage::Open,
             stage_end: None,
@@ -143,10 +143,12 @@ impl<'a> Session<'a> {
             // On a terminal, Ctrl-C comes as input: it must be seen in the later stages too.
             let has_room = self.out.len() < WAITING_BYTES_MAX || self.stage > Stage::Open;
             let takes_input = has_room && !self.input_is_over;
+            // What comes goes out again: a server that reads nothing is not read either.
+            let reads = ended.is_none() && (has_room || !self.options.echo);
             let time = [self.stage_end, self.ping_at].into_iter().flatten().min();
             let turn = tokio::select! {
                 wrote = writer.write(&self.out), if !self.out.is_empty() => Turn::Wrote(wrote),
-                read = reader.read(&mut buffer), if ended.is_none() => Turn::Read(read),
+                read = reader.read(&mut buffer), if reads => Turn::Read(read),
                 line = input.recv(), if takes_input => Turn::Input(line),
                 () = sleep_until(time.unwrap_or_else(Instant::now)), if time.is_some() => Turn::Time,
                 _ = interrupts.recv() => Turn::Signal,
@@ -190,6 +192,9 @@ impl<'a> Session<'a> {
                 Event::Message { kind, payload } => {
                     self.got += 1;
                     self.show.message(kind, payload)?;
+                    if self.options.echo && self.stage == Stage::Open {
+                        write_message(&mut self.out, kind, payload, Some(mask()));
+                    }
                     if self.stage == Stage::Expecting {
                         self.stage_end = Some(Instant::now() + self.options.timeout);
                     }

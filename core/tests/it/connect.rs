@@ -269,6 +269,45 @@ fn pings_are_answered_and_sent() {
 }
 
 #[test]
+fn an_echo_sends_back_what_comes_until_the_server_closes() {
+    let server = Server::start(|mut socket| {
+        socket.write_all(b"\x81\x02hi\x02\x01\xff\x80\x01\x00\x81\x00").unwrap();
+        assert_eq!(read_frame(&mut socket), (0x81, b"hi".to_vec()));
+        assert_eq!(read_frame(&mut socket), (0x82, b"\xff\x00".to_vec()));
+        assert_eq!(read_frame(&mut socket), (0x81, Vec::new()));
+        socket.write_all(b"\x88\x02\x03\xe8").unwrap();
+        assert_eq!(read_frame(&mut socket), (0x88, b"\x03\xe8".to_vec()));
+    });
+    let output = run(&url(&server), &["--echo"], b"this is not read\n");
+    server.join();
+    check(&output, 0, "hi\nff00\n\n", "closed by the server: 1000");
+}
+
+#[test]
+fn a_long_echo_is_whole() {
+    const MESSAGES: usize = 60_000;
+    let payload = |number: usize| vec![number as u8; 125];
+    let server = Server::start(move |mut socket| {
+        let mut writer = socket.try_clone().unwrap();
+        let sending = std::thread::spawn(move || {
+            for number in 0..MESSAGES {
+                writer.write_all(&[&[0x82, 125], &payload(number)[..]].concat()).unwrap();
+            }
+        });
+        for number in 0..MESSAGES {
+            assert_eq!(read_frame(&mut socket), (0x82, payload(number)), "{number}");
+        }
+        sending.join().unwrap();
+        socket.write_all(b"\x88\x00").unwrap();
+        assert_eq!(read_frame(&mut socket).0, 0x88);
+    });
+    let output = run(&url(&server), &["--echo"], b"");
+    server.join();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stdout.len(), MESSAGES * 251);
+}
+
+#[test]
 fn a_server_that_answers_no_ping_is_left() {
     let server = Server::start(|mut socket| {
         let mut all = Vec::new();
