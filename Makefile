@@ -11,7 +11,7 @@ FUZZED       := $(notdir $(wildcard core/fuzz/corpus/*))
 FUZZ_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint idle crowd instructions fuzz doc clean tools
+.PHONY: help run test fmt lint autobahn idle crowd instructions fuzz doc clean tools
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -44,6 +44,11 @@ fmt: ## format all Rust code
 
 lint: tools ## format check, clippy and documentation, as in `make test`
 	@core/tests/run fmt clippy doc
+
+autobahn: tools ## run the Autobahn testsuite on every path, and write docs/conformance.md
+	@command -v python3 >/dev/null || $(call install,python3 python3-venv)
+	cargo build --package switchboard --package switchboard-plugin-echo
+	core/tests/autobahn/run $(AUTOBAHN)
 
 idle: tools ## measure memory and CPU with 10,000 idle connections
 	cargo build --release --package switchboard $(PLUGINS:%=--package switchboard-plugin-%)
