@@ -39,6 +39,7 @@ def head(options):
         "`make autobahn` writes this page; a quick selection is part of `make test`.",
         "",
         f"- Testsuite: {VERSION}, its 517 cases on Python 3 (`core/tests/autobahn/fuzzer.py` says how).",
+        "  The plugin is asked all of them; of 12 and 13 the other paths get two sizes for each set of parameters.",
         f"- Host: {version()}, a debug build, {how}, compression {options.compression}.",
         f"- Date: {datetime.date.today().isoformat()}.",
         "",
@@ -87,5 +88,5 @@ def described(verdicts):
     if informational := verdicts.informational():
         parts.append(f"INFORMATIONAL: {', '.join(informational)}")
     if left_out := sorted({section(case) for case in verdicts.left_out()}):
-        parts.append(f"UNIMPLEMENTED, as the conf has no compression: {', '.join(f'{n}.*' for n in left_out)}")
+        parts.append(f"UNIMPLEMENTED, as nobody has asked for compression: {', '.join(f'{n}.*' for n in left_out)}")
     return "; ".join(parts) + "."

@@ -77,7 +77,7 @@ class Verdicts:
             lines.append(f"  INFORMATIONAL: {' '.join(self.informational())}")
         if self.left_out():
             sections = sorted({section(case) for case in self.left_out()})
-            lines.append(f"  UNIMPLEMENTED, as the conf has no compression: {', '.join(f'{n}.*' for n in sections)}")
+            lines.append(f"  UNIMPLEMENTED, as nobody has asked for compression: {', '.join(f'{n}.*' for n in sections)}")
         return lines
 
 
