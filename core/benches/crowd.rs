@@ -20,24 +20,26 @@ use std::process::ExitCode;
 use round::{PREFIX, Rest, Round};
 use support::{Host, Outcome};
 
-/// What may wait for one client.
-const BACKLOG: (&str, u64) = ("256KB", 256 << 10);
+/// What may wait for one client: together more than for all.
+const BACKLOG: &str = "256KB";
+/// What may wait for all clients.
+const MEMORY: (&str, u64) = ("64MB", 64 << 20);
 /// What a link may hold besides: the window that the program has for all its clients.
 const LINK_BYTES: u64 = 16 << 20;
 
 /// By how much the host's memory may grow while clients do not read.
 fn budget() -> u64 {
-    round::REST as u64 * BACKLOG.1 + LINK_BYTES
+    MEMORY.1 + LINK_BYTES
 }
 
 fn conf() -> Outcome<String> {
-    let (program, (backlog, _)) = (support::built("crowd")?, BACKLOG);
-    // A bound for all clients together, `max-memory`, belongs into these limits when there is one.
+    let (program, (memory, _)) = (support::built("crowd")?, MEMORY);
     Ok(format!(
         "<limits>
   ping-interval 0s
   soft-backlog 64KB
-  max-backlog {backlog}
+  max-backlog {BACKLOG}
+  max-memory {memory}
 </limits>
 <listener main>
   address 127.0.0.1:0
