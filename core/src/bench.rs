@@ -12,7 +12,7 @@ use switchboard_websocket::Url;
 #[command(after_long_help = AFTER_HELP)]
 pub struct Options {
     /// ws://HOST[:PORT]/PATH, or ws+unix:/path/to.sock:/PATH
-    #[arg(value_name = "URL", value_parser = Url::parse)]
+    #[arg(value_name = "URL", value_parser = url)]
     url: Url,
     /// What the connections do
     #[arg(short, long, value_enum, default_value = "echo")]
@@ -171,6 +171,11 @@ impl Options {
 
 fn percent() -> clap::builder::RangedI64ValueParser<u8> {
     clap::value_parser!(u8).range(0..=100)
+}
+
+fn url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if url.tls { Err("its clients do not speak TLS; give it ws://".to_owned()) } else { Ok(url) }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -48,9 +48,23 @@ static LISTENER: SectionType = SectionType {
         Key::new("backlog", Kind::Whole(1, 65_535), Default("1024"))
             .doc("Connections that may wait to be accepted."),
     ],
-    sections: &[],
+    sections: &[Child { section: &SSL, role: Role::Switch }],
     free: false,
     doc: "An address that the host listens on.",
+};
+
+static SSL: SectionType = SectionType {
+    name: "ssl",
+    naming: Naming::None,
+    keys: &[
+        Key::new("certificate", Kind::Path, Required("etc/fullchain.pem"))
+            .doc("A file in PEM with the certificate, and behind it those up to the authority's."),
+        Key::new("key", Kind::Path, Required("etc/privkey.pem"))
+            .doc("A file in PEM with the certificate's private key, which others may not read."),
+    ],
+    sections: &[],
+    free: false,
+    doc: "The listener speaks TLS 1.2 and 1.3: wss:// and https:// instead of ws:// and http://.",
 };
 
 static LIMITS: SectionType = SectionType {
@@ -199,8 +213,12 @@ static FORWARD: SectionType = SectionType {
     naming: Naming::None,
     keys: &[
         Key::new("url", Kind::Url, Required("ws://127.0.0.1:9000/app")).doc(
-            "The server that answers: ws://HOST:PORT/PATH, or ws+unix:/PATH/OF/SOCKET:/PATH \
-                  for one on a Unix socket.",
+            "The server that answers: ws://HOST:PORT/PATH, the same with wss:// for TLS, or \
+                  ws+unix:/PATH/OF/SOCKET:/PATH for one on a Unix socket.",
+        ),
+        Key::new("ca", Kind::Path, Off("etc/ca.pem")).doc(
+            "A file in PEM with the certificates that may sign that of a wss:// server; without \
+                  it those that the system trusts.",
         ),
         Key::new("append-path", Kind::Boolean, Default("on"))
             .doc("What is left of the path below the prefix, and the query, go behind the url."),

@@ -134,7 +134,27 @@ pub struct ListenerSettings {
     pub socket_mode: u32,
     /// `backlog` of the listen queue. Default 1024.
     pub backlog: u32,
+    /// `<ssl>`: it speaks TLS.
+    pub ssl: Option<SslSettings>,
     /// Where the address stands, `FILE:LINE`, for messages.
+    pub at: String,
+}
+
+/// `<ssl>`. The files are read at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SslSettings {
+    /// `certificate`: PEM, that of the host first, then those up to the authority's.
+    pub certificate: NamedFile,
+    /// `key`: PEM, the private key of the certificate.
+    pub key: NamedFile,
+}
+
+/// A file that the conf names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// Absolute.
+    pub path: PathBuf,
+    /// `FILE:LINE: DIRECTIVE`, for messages.
     pub at: String,
 }
 
@@ -277,6 +297,10 @@ pub struct PluginSettings {
 pub struct ForwardSettings {
     /// `url` of the server that answers. The path of a Unix socket is absolute.
     pub url: Url,
+    /// `ca`: PEM, whose certificates may sign the server's. None: those that the system trusts.
+    pub ca: Option<NamedFile>,
+    /// Where the url stands, `FILE:LINE`.
+    pub at: String,
     /// `append-path`: what is left of the path, and the query, go behind the url. Default on.
     pub append_path: bool,
     /// `connect-timeout`: from dialling to the server's 101. Default 5s.

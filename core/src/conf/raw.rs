@@ -78,6 +78,14 @@ pub(super) struct RawListener {
     pub(super) address: Given<ListenAddress>,
     pub(super) socket_mode: Given<Mode>,
     pub(super) backlog: Given<Whole>,
+    pub(super) ssl: Option<RawSsl>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawSsl {
+    pub(super) certificate: Given<String>,
+    pub(super) key: Given<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -134,6 +142,7 @@ pub(super) struct RawExternal {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RawForward {
     pub(super) url: Given<Url>,
+    pub(super) ca: Option<Given<String>>,
     pub(super) append_path: Given<bool>,
     pub(super) connect_timeout: Given<Duration>,
     pub(super) forward_header: Vec<Given<String>>,

@@ -37,6 +37,8 @@ pub struct Child {
 pub enum Role {
     /// At most one without a name, any number with different names.
     Part,
+    /// At most one without a name. Without it something is off.
+    Switch,
     /// Says who answers: exactly one of those with this role must be there.
     Endpoint,
     /// Its keys stand over those of the section of the same type at the top.
@@ -111,7 +113,7 @@ pub enum Kind {
     Subprotocol,
     HeaderValue,
     FileName,
-    /// `ws://` or `ws+unix:`
+    /// `ws://`, `wss://` or `ws+unix:`
     Url,
     /// Any text that is not empty.
     Words,

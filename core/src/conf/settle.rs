@@ -13,12 +13,12 @@ use super::mounts::Mounts;
 use super::place::{Place, Places};
 use super::raw::{
     Given, RawConf, RawConfig, RawExternal, RawForward, RawHttp, RawLimits, RawListener, RawPlugin,
-    RawWebSocket,
+    RawSsl, RawWebSocket,
 };
 use super::{
     Address, Compression, EndpointSettings, ExternalSettings, ExternalTarget, ForwardSettings,
-    HttpSettings, ListenerSettings, Mount, PluginSettings, Settings, StaticSettings, TopicLimits,
-    WebSocketSettings,
+    HttpSettings, ListenerSettings, Mount, NamedFile, PluginSettings, Settings, SslSettings,
+    StaticSettings, TopicLimits, WebSocketSettings,
 };
 
 /// What the kernel takes as the path of a Unix socket: `sun_path` without its final NUL.
@@ -99,7 +99,8 @@ impl Settling<'_> {
             let backlog = u32::try_from(value(&raw.backlog).0).unwrap_or(u32::MAX);
             let socket_mode = value(&raw.socket_mode).0;
             let at = self.at(raw.address.tag());
-            listeners.push(ListenerSettings { name, address, socket_mode, backlog, at });
+            let ssl = raw.ssl.as_ref().map(|ssl| self.ssl(ssl, &name));
+            listeners.push(ListenerSettings { name, address, socket_mode, backlog, ssl, at });
         }
         if listeners.is_empty() {
             let message = "there is no <listener>; write '<listener main>', \
@@ -107,6 +108,21 @@ impl Settling<'_> {
             self.faults.missing(&self.file, "", message);
         }
         listeners
+    }
+
+    fn ssl(&self, raw: &RawSsl, listener: &str) -> SslSettings {
+        let file =
+            |given, key| self.named_file(given, &format!("<listener {listener}> <ssl> {key}"));
+        SslSettings {
+            certificate: file(&raw.certificate, "certificate"),
+            key: file(&raw.key, "key"),
+        }
+    }
+
+    /// A file that is read later, and where it is named.
+    fn named_file(&self, given: &Given<String>, directive: &str) -> NamedFile {
+        let at = format!("{}: {directive}", self.at(given.tag()));
+        NamedFile { path: self.below_home(value(given)), at }
     }
 
     /// Some address if this one cannot be used, which is a fault then.
@@ -233,7 +249,14 @@ impl Settling<'_> {
             }
             *path = whole.to_string_lossy().into_owned();
         }
+        let directive = format!("<websocket {}> <forward> ca", mount.prefix);
+        if let Some(ca) = raw.ca.as_ref().filter(|_| !url.tls) {
+            let message = "there is no certificate to check; the url does not begin with wss://";
+            self.faults.of(self.places, ca.tag(), &directive, message);
+        }
         ForwardSettings {
+            ca: raw.ca.as_ref().map(|ca| self.named_file(ca, &directive)),
+            at: self.at(raw.url.tag()),
             url,
             append_path: *value(&raw.append_path),
             connect_timeout: *value(&raw.connect_timeout),

@@ -180,8 +180,8 @@ fn nobody_there_is_another_status() {
 #[test]
 fn wrong_usage_is_said_before_anything_is_dialled() {
     for (url, options, expected) in [
-        ("http://a/", &[][..], "begins neither with ws:// nor with ws+unix:"),
-        ("wss://a/", &[], "comes with TLS, which is not there yet"),
+        ("http://a/", &[][..], "begins neither with ws:// nor with wss://"),
+        ("wss+unix:/a", &[], "begins neither with"),
         ("ws://a/#b", &[], "has a fragment"),
         ("ws://a/", &["-H", "no colon"], "NAME: VALUE"),
         ("ws://a/", &["-H", "Sec-WebSocket-Key: x"], "the handshake itself decides"),

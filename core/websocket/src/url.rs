@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// Where a server is, and what it is asked for.
 ///
-/// `ws://HOST[:PORT][/PATH][?QUERY]`, or, as the npm package `ws` writes it too,
+/// `ws://HOST[:PORT][/PATH][?QUERY]`, the same with `wss:` for TLS, or, as the npm package `ws` writes it too,
 /// `ws+unix:/PATH/OF/SOCKET[:/PATH][?QUERY]`: the path of the socket ends at the first `:/`.
 ///
 /// ```
@@ -24,6 +24,8 @@ use thiserror::Error;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url {
+    /// `wss:`, the connection is secured by TLS.
+    pub tls: bool,
     /// Where to connect.
     pub server: Server,
     /// Path and query, percent-encoded, beginning with a slash.
@@ -37,7 +39,7 @@ pub enum Server {
     Tcp {
         /// A name in lower case, or an address; of IPv6 without its brackets.
         host: String,
-        /// 80 if the url says none.
+        /// If the url says none, 80, and 443 of `wss:`.
         port: u16,
     },
     /// On a Unix stream socket, by its path.
@@ -48,12 +50,9 @@ pub enum Server {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// Not one of the two schemes.
-    #[error("it begins neither with ws:// nor with ws+unix:")]
+    /// Not one of the three schemes.
+    #[error("it begins neither with ws:// nor with wss:// nor with ws+unix:")]
     Scheme,
-    /// `wss:` needs TLS.
-    #[error("wss:// comes with TLS, which is not there yet")]
-    Tls,
     /// No name and no address; or with a user, which ws:// has no place for.
     #[error("its host is no name and no address")]
     Host,
@@ -69,6 +68,7 @@ pub enum UrlError {
 }
 
 const PORT: u16 = 80;
+const TLS_PORT: u16 = 443;
 
 impl Url {
     /// Reads a url.
@@ -77,16 +77,17 @@ impl Url {
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once(':').ok_or(UrlError::Scheme)?;
-        let (server, target) = match scheme.to_ascii_lowercase().as_str() {
-            "ws" => tcp(rest.strip_prefix("//").ok_or(UrlError::Scheme)?)?,
+        let scheme = scheme.to_ascii_lowercase();
+        let tls = scheme == "wss";
+        let (server, target) = match scheme.as_str() {
+            "ws" | "wss" => tcp(rest.strip_prefix("//").ok_or(UrlError::Scheme)?, usual_port(tls))?,
             "ws+unix" => unix(rest)?,
-            "wss" | "wss+unix" => return Err(UrlError::Tls),
             _ => return Err(UrlError::Scheme),
         };
         let target = if target.starts_with('/') { target.into() } else { format!("/{target}") };
         let is_encoded = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
         if target.bytes().all(is_encoded) {
-            Ok(Self { server, target })
+            Ok(Self { tls, server, target })
         } else {
             Err(UrlError::Target)
         }
@@ -97,7 +98,7 @@ impl Url {
     #[must_use]
     pub fn authority(&self) -> String {
         match &self.server {
-            Server::Tcp { host, port: PORT } => bracketed(host),
+            Server::Tcp { host, port } if *port == usual_port(self.tls) => bracketed(host),
             Server::Tcp { host, port } => format!("{}:{port}", bracketed(host)),
             Server::Unix(_) => "localhost".to_owned(),
         }
@@ -107,18 +108,26 @@ impl Url {
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.server {
-            Server::Tcp { .. } => write!(f, "ws://{}{}", self.authority(), self.target),
+            Server::Tcp { .. } => {
+                let scheme = if self.tls { "wss" } else { "ws" };
+                write!(f, "{scheme}://{}{}", self.authority(), self.target)
+            }
             Server::Unix(path) => write!(f, "ws+unix:{path}:{}", self.target),
         }
     }
 }
 
-fn tcp(rest: &str) -> Result<(Server, &str), UrlError> {
+/// RFC 6455, section 3.
+fn usual_port(tls: bool) -> u16 {
+    if tls { TLS_PORT } else { PORT }
+}
+
+fn tcp(rest: &str, usual_port: u16) -> Result<(Server, &str), UrlError> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, target) = rest.split_at(end);
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, self::port(port)?),
-        _ => (authority, PORT),
+        _ => (authority, usual_port),
     };
     let host = name(host).ok_or(UrlError::Host)?;
     Ok((Server::Tcp { host, port }, target))
@@ -170,6 +179,11 @@ mod tests {
             ("ws://127.0.0.1:9000/a/b?c=/d", "ws://127.0.0.1:9000/a/b?c=/d"),
             ("ws://[::1]", "ws://[::1]/"),
             ("ws://[2001:DB8::1]:81/", "ws://[2001:db8::1]:81/"),
+            ("wss://Example.org", "wss://example.org/"),
+            ("wss://h:443/a", "wss://h/a"),
+            ("wss://h:80/a", "wss://h:80/a"),
+            ("ws://h:443/a", "ws://h:443/a"),
+            ("wss://[::1]", "wss://[::1]/"),
             ("ws+unix:/run/a.sock", "ws+unix:/run/a.sock:/"),
             ("ws+unix:/run/a.sock?x", "ws+unix:/run/a.sock:/?x"),
             ("ws+unix:run/a:b.sock:/p:/q?x", "ws+unix:run/a:b.sock:/p:/q?x"),
@@ -187,7 +201,8 @@ mod tests {
             ("h:9000", UrlError::Scheme),
             ("ws:h", UrlError::Scheme),
             ("http://h", UrlError::Scheme),
-            ("wss://h", UrlError::Tls),
+            ("wss:h", UrlError::Scheme),
+            ("wss+unix:/run/a.sock", UrlError::Scheme),
             ("ws://", UrlError::Host),
             ("ws:///path", UrlError::Host),
             ("ws://a b", UrlError::Host),

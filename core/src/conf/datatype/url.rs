@@ -8,10 +8,9 @@ use super::{Datatype, Wrong, is_token};
 impl Datatype for Url {
     fn parse(text: &str) -> Result<Self, Wrong> {
         Self::parse(text).map_err(|error| match error {
-            UrlError::Tls => Wrong::expected("ws:// or ws+unix: (wss:// comes with TLS)"),
-            UrlError::Scheme => {
-                Wrong::expected("ws://HOST:PORT/PATH or ws+unix:/PATH/OF/SOCKET:/PATH")
-            }
+            UrlError::Scheme => Wrong::expected(
+                "ws://HOST:PORT/PATH, wss://HOST:PORT/PATH or ws+unix:/PATH/OF/SOCKET:/PATH",
+            ),
             error => format!("a url such as ws://127.0.0.1:9000/app ({error})").into(),
         })
     }

@@ -86,14 +86,23 @@ pub(super) const CASES: &str = "
     url http://127.0.0.1:9000
   </forward>
 </websocket>
-=> zope.conf:6: <websocket /app> <forward> url: expected ws://HOST:PORT/PATH or ws+unix:/PATH/OF/SOCKET:/PATH, found 'http://127.0.0.1:9000'
+=> zope.conf:6: <websocket /app> <forward> url: expected ws://HOST:PORT/PATH, wss://HOST:PORT/PATH or ws+unix:/PATH/OF/SOCKET:/PATH, found 'http://127.0.0.1:9000'
 ----
 <websocket /app>
   <forward>
-    url wss://127.0.0.1:9000
+    url ws://127.0.0.1:9000
+    ca etc/ca.pem
   </forward>
 </websocket>
-=> zope.conf:6: <websocket /app> <forward> url: expected ws:// or ws+unix: (wss:// comes with TLS), found 'wss://127.0.0.1:9000'
+=> zope.conf:7: <websocket /app> <forward> ca: there is no certificate to check; the url does not begin with wss://
+----
+<listener public>
+  address 127.0.0.1:0
+  <ssl>
+    certificate etc/cert.pem
+  </ssl>
+</listener>
+=> zope.conf:6: <listener public> <ssl>: 'key' is missing; write for example 'key etc/privkey.pem'
 ----
 <websocket /app>
   <forward>
