@@ -33,6 +33,8 @@ pub mod shard;
 
 pub mod stream;
 
+pub mod tls;
+
 pub mod log;
 
 pub mod conf;
