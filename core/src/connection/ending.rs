@@ -12,7 +12,7 @@ use super::row::{Cause, End, Phase, Row, name};
 use super::{Job, Shard};
 use crate::endpoint::Farewell;
 use crate::shard::ConnId;
-use crate::stream::Clock;
+use crate::stream::{Clock, Transport};
 
 impl Shard {
     /// Notes why a connection ends; the first cause counts. What follows is done after the callback
@@ -146,10 +146,11 @@ impl Shard {
         let now = self.now();
         row.deadline = Clock::after(now, row.endpoint.settings.limits.close_timeout);
         self.arm(conn, row);
+        let owed = row.transport.as_ref().map_or(0, Transport::owed);
         let waiting = row.waiting(now);
         if let Cause::Slow = cause {
             // The client would see the Close frame only behind all that it does not read.
-            waiting.cut();
+            waiting.cut(owed);
         }
         waiting.push_frame(|out| write_close(out, cause.close(), None));
         // What came while reading was paused is no event any more.

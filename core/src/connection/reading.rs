@@ -76,6 +76,7 @@ impl Shard {
                         return;
                     }
                 }
+                Ok(Received::More(count)) => self.take_in(conn, &mut buffer[..count]),
                 Ok(Received::Nothing) => return,
                 Ok(Received::End) | Err(_) => return self.lost(conn),
             }

@@ -135,10 +135,20 @@ impl Waiting {
         Ok(())
     }
 
-    /// Drops what has not begun to leave, so that a Close frame can follow what has.
-    pub(super) fn cut(&mut self) {
-        self.lengths.truncate(usize::from(self.begun));
-        self.frames.truncate(self.lengths.front().map_or(0, |length| *length as usize));
+    /// Drops what has not begun to leave, so that a Close frame can follow what has. `owed` bytes
+    /// are on their way though nobody sees it yet.
+    pub(super) fn cut(&mut self, owed: usize) {
+        let mut kept = 0;
+        let mut bytes = 0;
+        for length in &self.lengths {
+            if bytes >= owed && !(kept == 0 && self.begun) {
+                break;
+            }
+            kept += 1;
+            bytes += *length as usize;
+        }
+        self.lengths.truncate(kept);
+        self.frames.truncate(bytes);
         self.later = VecDeque::new();
         self.later_bytes = 0;
     }

@@ -5,12 +5,16 @@
 
 mod outbox;
 mod readiness;
+mod secure;
 mod source;
+mod tls_socket;
 mod transport;
 mod wheel;
 
 pub use outbox::Outbox;
 pub use readiness::readiness;
+pub use secure::{Secure, SecureError};
 pub use source::{Ready, Source, SourceId};
+pub use tls_socket::TlsSocket;
 pub use transport::{Received, Transport};
 pub use wheel::{Clock, NEVER, Tick, Wheel};

@@ -121,7 +121,9 @@ impl Link {
     fn read(&self, buffer: &mut [u8]) -> Result<bool, String> {
         for _ in 0..READS {
             match self.transport.read(buffer) {
-                Ok(Received::Bytes(count)) => self.take_in(&buffer[..count])?,
+                Ok(Received::Bytes(count) | Received::More(count)) => {
+                    self.take_in(&buffer[..count])?;
+                }
                 Ok(Received::Nothing) => return Ok(false),
                 Ok(Received::End) => return Err("it has closed the link".into()),
                 Err(error) => return Err(format!("the link is broken: {error}")),

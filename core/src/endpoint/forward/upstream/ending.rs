@@ -95,7 +95,10 @@ impl Upstream {
         if let (Some(id), Some(shard)) = (self.id.take(), shard::current()) {
             shard.unwatch(id);
         }
-        state.transport = None;
+        let transport = state.transport.take();
+        if let Some(transport) = transport.filter(|_| state.heard && state.outbox.is_empty()) {
+            transport.finish();
+        }
         state.outbox = Outbox::default();
         state.input = Vec::new();
     }

@@ -215,7 +215,9 @@ impl Upstream {
             }
             let Some(transport) = &state.transport else { return };
             match transport.read(buffer) {
-                Ok(Received::Bytes(count)) => self.take_in(state, &mut buffer[..count]),
+                Ok(Received::Bytes(count) | Received::More(count)) => {
+                    self.take_in(state, &mut buffer[..count]);
+                }
                 Ok(Received::Nothing) => {
                     state.readable = false;
                     if state.broken {
