@@ -97,18 +97,18 @@ fn check(conf: &Conf) -> ExitCode {
         Err(status) => return status,
     };
     log::start(LogLevel::Off);
-    match server::check(&settings) {
-        problems if problems.is_empty() => {
-            println!("{}: the conf is well", conf.conf.display());
-            ExitCode::SUCCESS
-        }
-        problems => {
-            for problem in problems {
-                eprintln!("{problem}");
-            }
-            BAD_CONF.into()
-        }
+    let server::Checked { problems, warnings } = server::check(&settings);
+    for warning in warnings {
+        eprintln!("warning: {warning}");
     }
+    if problems.is_empty() {
+        println!("{}: the conf is well", conf.conf.display());
+        return ExitCode::SUCCESS;
+    }
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+    BAD_CONF.into()
 }
 
 fn load(conf: &Conf) -> Result<Settings, ExitCode> {

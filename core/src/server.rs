@@ -9,7 +9,7 @@ use tokio::runtime::LocalOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::conf::{EndpointSettings, PluginSettings, Settings, WebSocketSettings};
+use crate::conf::{EndpointSettings, ForwardSettings, PluginSettings, Settings, WebSocketSettings};
 use crate::connection::{MAILBOX, Shard};
 use crate::endpoint::external::ExternalEndpoint;
 use crate::endpoint::forward::ForwardEndpoint;
@@ -20,6 +20,7 @@ use crate::library::{Libraries, Library, LoadError, ProbeCommand, find};
 use crate::listener::{Acceptor, BindError, Listener};
 use crate::route::Table;
 use crate::shard::{Budget, Mail, SHARDS_MAX, Shards};
+use crate::tls::{self, Certificate, CertificateError, RootsError, TlsError};
 
 /// Why the host did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,22 @@ pub enum ServeError {
         /// What it said.
         source: Failed,
     },
+    /// A certificate or its key.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// Those whom a `wss://` server's certificate may be signed by.
+    #[error("{at}: <websocket {prefix}> <forward>: {source}")]
+    Roots {
+        /// Place in the conf.
+        at: String,
+        /// Where it is mounted.
+        prefix: String,
+        /// What is wrong.
+        source: Box<RootsError>,
+    },
+    /// TLS itself.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The place of private copies.
     #[error("{0}")]
     Libraries(Box<LoadError>),
@@ -70,6 +87,7 @@ pub enum ServeError {
 /// It did not start, or a shard ended by itself.
 pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     raise_file_limit(settings);
+    let tls: Vec<_> = certificates(settings).map(secured).collect::<Result<_, _>>()?;
     let bound: Result<Vec<_>, _> = settings.listeners.iter().map(Listener::bind).collect();
     let listeners = bound?;
     let urls: Vec<_> = listeners.iter().filter_map(Listener::url).collect();
@@ -84,7 +102,7 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     let libraries = libraries(settings)?;
     let endpoints = start_endpoints(settings, &libraries, &shards)?;
     let (stop, stopped) = watch::channel(false);
-    let front = Arc::new(front(settings, &endpoints, stopped));
+    let front = Arc::new(front(settings, tls, &endpoints, stopped));
     let (ended, mut ends) = mpsc::unbounded_channel();
     for (index, poll) in polls.into_iter().enumerate() {
         start_shard(index, poll, &shards, &front, settings, ended.clone())
@@ -136,12 +154,31 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     })
 }
 
-/// Tries what the conf names, short of serving: every plugin is found and loaded, and a child process
-/// makes an instance for each section. Returns what is wrong.
-pub fn check(settings: &Settings) -> Vec<ServeError> {
+/// What a check has found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// The host would not start.
+    pub problems: Vec<ServeError>,
+    /// It would, and somebody should see to it.
+    pub warnings: Vec<String>,
+}
+
+/// Tries what the conf names, short of serving: certificates are read, every plugin is found and
+/// loaded, and a child process makes an instance for each section.
+pub fn check(settings: &Settings) -> Checked {
+    let mut checked = Checked::default();
+    for certificate in certificates(settings).flatten() {
+        match certificate {
+            Ok(certificate) => checked.warnings.extend(certificate.warnings),
+            Err(error) => checked.problems.push(error.into()),
+        }
+    }
     let libraries = match libraries(settings) {
         Ok(libraries) => libraries,
-        Err(error) => return vec![error],
+        Err(error) => {
+            checked.problems.push(error);
+            return checked;
+        }
     };
     let problem = |section: &WebSocketSettings| match &section.endpoint {
         EndpointSettings::Plugin(plugin) => load(&libraries, settings, plugin)
@@ -150,9 +187,11 @@ pub fn check(settings: &Settings) -> Vec<ServeError> {
                     .map_err(not_started(plugin))
             })
             .err(),
-        EndpointSettings::External(_) | EndpointSettings::Forward(_) => None,
+        EndpointSettings::Forward(forward) => trust(section, forward).err(),
+        EndpointSettings::External(_) => None,
     };
-    settings.websockets.iter().filter_map(problem).collect()
+    checked.problems.extend(settings.websockets.iter().filter_map(problem));
+    checked
 }
 
 fn system(what: &'static str) -> impl Fn(std::io::Error) -> ServeError {
@@ -240,7 +279,8 @@ fn start_endpoints(
         EndpointSettings::Forward(forward) => {
             let owner = endpoint::new_owner(section, &memory);
             let debug_mode = settings.debug_mode;
-            let instance = ForwardEndpoint::new(&owner, section, forward, debug_mode, shards);
+            let tls = trust(section, forward)?;
+            let instance = ForwardEndpoint::new(&owner, section, forward, tls, debug_mode, shards);
             tracing::info!("{}: forward to {}", section.mount.prefix, forward.url);
             Ok(Arc::new(Endpoint::new(owner, section.clone(), Box::new(instance))))
         }
@@ -277,7 +317,44 @@ fn load(
     })
 }
 
-fn front(settings: &Settings, endpoints: &[Arc<Endpoint>], stop: watch::Receiver<bool>) -> Front {
+/// The certificate of each listener, if it has one.
+fn certificates(
+    settings: &Settings,
+) -> impl Iterator<Item = Option<Result<Certificate, CertificateError>>> {
+    settings.listeners.iter().map(|listener| listener.ssl.as_ref().map(Certificate::load))
+}
+
+fn secured(
+    certificate: Option<Result<Certificate, CertificateError>>,
+) -> Result<Option<tls::Server>, ServeError> {
+    let Some(certificate) = certificate.transpose()? else { return Ok(None) };
+    for warning in &certificate.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(Some(tls::Server::new(&certificate)?))
+}
+
+/// What a forward to a `wss://` server speaks TLS with.
+fn trust(
+    section: &WebSocketSettings,
+    forward: &ForwardSettings,
+) -> Result<Option<tls::Client>, ServeError> {
+    let wanted = forward.url.tls.then(|| tls::Client::new(forward.ca.as_ref()));
+    wanted.transpose().map_err(|source| match source {
+        RootsError::File(error) => error.into(),
+        source => {
+            let (at, prefix) = (forward.at.clone(), section.mount.prefix.clone());
+            ServeError::Roots { at, prefix, source: source.into() }
+        }
+    })
+}
+
+fn front(
+    settings: &Settings,
+    tls: Vec<Option<tls::Server>>,
+    endpoints: &[Arc<Endpoint>],
+    stop: watch::Receiver<bool>,
+) -> Front {
     let listeners: Vec<_> = settings.listeners.iter().map(|known| known.name.clone()).collect();
     let websockets = endpoints
         .iter()
@@ -291,6 +368,7 @@ fn front(settings: &Settings, endpoints: &[Arc<Endpoint>], stop: watch::Receiver
     Front {
         websockets: Table::new(websockets, &listeners),
         files: Table::new(files, &listeners),
+        tls,
         limits: settings.limits.clone(),
         debug_mode: settings.debug_mode,
         stop,

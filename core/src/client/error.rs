@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use switchboard_websocket::handshake::{RequestError, ResponseError};
 
+use crate::stream::SecureError;
+
 /// Why there is no connection. Each is a sentence on the server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,6 +35,9 @@ pub enum DialError {
     /// The connection broke.
     #[error("the connection broke before it answered the handshake: {0}")]
     Broken(io::Error),
+    /// It does not speak TLS, or is not whom it should be.
+    #[error("{0}")]
+    Insecure(#[from] SecureError),
     /// It answered something else.
     #[error("{0}")]
     Answer(#[from] Refusal),

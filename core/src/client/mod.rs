@@ -13,6 +13,8 @@ use std::time::Duration;
 use switchboard_websocket::Server;
 use tokio::time::Instant;
 
+use crate::tls;
+
 pub use error::{DialError, Refusal};
 pub use random::mask;
 pub use socket::{Socket, Stream};
@@ -60,18 +62,27 @@ pub struct DialLimits {
     pub keepalive: Option<Duration>,
 }
 
-/// Connects to `server` and makes the handshake.
+/// Connects to `server` and makes the handshake; with `tls` that of TLS before it.
 ///
 /// # Errors
 /// There is no connection, and nothing is left of it. What cannot be asked is said before anything
 /// is dialled.
-pub async fn dial(server: &Server, ask: &Ask, limits: DialLimits) -> Result<Dialled, DialError> {
+pub async fn dial(
+    server: &Server,
+    tls: Option<&tls::Client>,
+    ask: &Ask,
+    limits: DialLimits,
+) -> Result<Dialled, DialError> {
     let asked = Asked::new(ask)?;
     let end = Instant::now() + limits.within;
     let mut socket = Socket::connect(server, end, limits).await?;
+    if let Some(tls) = tls {
+        socket = socket.secure(server, tls, end, limits).await?;
+    }
     let answer = match &mut socket {
         Socket::Tcp(socket) => asked.shake(socket, end, limits).await?,
         Socket::Unix(socket) => asked.shake(socket, end, limits).await?,
+        Socket::Tls(secure) => asked.shake(&mut **secure, end, limits).await?,
     };
     let shaking::Answer { early, subprotocol, headers } = answer;
     Ok(Dialled { socket, early, subprotocol, headers })

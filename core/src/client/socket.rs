@@ -11,7 +11,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{DialError, DialLimits};
-use crate::stream::Transport;
+use crate::stream::{Secure, SecureError, TlsSocket, Transport};
+use crate::tls::{self, TlsError};
 
 /// A connected socket, which the runtime polls.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub enum Socket {
     Tcp(TcpStream),
     /// A Unix stream socket.
     Unix(UnixStream),
+    /// TLS over TCP.
+    Tls(Box<Secure<TcpStream>>),
 }
 
 /// Bytes that are awaited in both directions.
@@ -52,15 +55,38 @@ impl Socket {
         }
     }
 
-    /// For a shard: non-blocking, and in nobody's poll.
+    /// Makes the handshake of TLS, with `server` and nobody else. A Unix socket has no name to check.
+    pub(super) async fn secure(
+        self,
+        server: &Server,
+        tls: &tls::Client,
+        end: Instant,
+        limits: DialLimits,
+    ) -> Result<Self, DialError> {
+        let (Self::Tcp(socket), Server::Tcp { host, .. }) = (self, server) else {
+            return Err(SecureError::Tls(TlsError::Closed).into());
+        };
+        let session = tls.session(host).map_err(SecureError::Tls)?;
+        let shaken = timeout_at(end, Secure::connect(socket, session)).await;
+        let secure = shaken.map_err(|_| DialError::Unanswered(limits.within))??;
+        Ok(Self::Tls(Box::new(secure)))
+    }
+
+    /// For a shard: non-blocking, and in nobody's poll; and what has come on it already.
     ///
     /// # Errors
     /// The system's.
-    pub fn into_transport(self) -> io::Result<Transport> {
-        Ok(match self {
+    pub fn into_transport(self) -> io::Result<(Transport, Vec<u8>)> {
+        let transport = match self {
             Self::Tcp(socket) => Transport::Tcp(socket.into_std()?.into()),
             Self::Unix(socket) => Transport::Unix(socket.into_std()?.into()),
-        })
+            Self::Tls(secure) => {
+                let (socket, session, early, out) = secure.into_parts();
+                let socket = TlsSocket::new(socket.into_std()?.into(), session, out);
+                return Ok((Transport::Tls(Box::new(socket)), early));
+            }
+        };
+        Ok((transport, Vec::new()))
     }
 
     /// For a task of the same runtime.
@@ -68,6 +94,7 @@ impl Socket {
         match self {
             Self::Tcp(socket) => Box::new(socket),
             Self::Unix(socket) => Box::new(socket),
+            Self::Tls(secure) => secure,
         }
     }
 }

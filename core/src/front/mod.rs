@@ -5,6 +5,7 @@
 
 mod files;
 mod serve;
+mod socket;
 mod upgrade;
 
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use crate::conf::Limits;
 use crate::endpoint::Endpoint;
 use crate::handshake;
 use crate::route::{self, Table};
+use crate::tls;
 
 pub use files::Files;
 pub use serve::on_arrival;
@@ -36,6 +38,8 @@ pub struct Front {
     pub websockets: Table<Arc<Endpoint>>,
     /// `<http>` sections.
     pub files: Table<Arc<Files>>,
+    /// What a listener with `<ssl>` speaks TLS with, by its index.
+    pub tls: Vec<Option<tls::Server>>,
     /// Of the host.
     pub limits: Limits,
     /// Responses that refuse say why.
@@ -52,6 +56,7 @@ struct Origin {
     /// None on a Unix socket.
     peer: Option<SocketAddr>,
     local: Option<SocketAddr>,
+    tls: bool,
 }
 
 /// The layers round the one handler: our table routes, not axum's.

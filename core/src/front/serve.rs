@@ -1,27 +1,22 @@
 //! One accepted socket as an HTTP connection, until it ends or becomes a WebSocket.
 
 use std::cell::Cell;
-use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
 use tower::ServiceExt;
 
+use super::socket::{Plain, Socket, Stalled};
 use super::{Front, Origin, router};
 use crate::connection::{OnArrival, Shard};
 use crate::shard::Arrival;
-use crate::stream::Transport;
+use crate::stream::{Secure, SecureError};
+use crate::tls;
 
 /// Headers of one request.
 const HEADERS_MAX: usize = 128;
@@ -50,12 +45,22 @@ impl Drop for Counted {
 async fn serve(front: Arc<Front>, arrival: Arrival) {
     let _counted = Counted;
     let (listener, peer, at) = (arrival.listener, arrival.peer, arrival.at);
-    let stalled = Stalled::new();
-    let socket = match Socket::new(arrival, Arc::clone(&stalled)) {
-        Ok(socket) => socket,
+    let plain = match Plain::new(arrival) {
+        Ok(plain) => plain,
         Err(error) => return tracing::warn!("a socket could not be taken over: {error}"),
     };
-    let origin = Origin { listener, peer, local: socket.local() };
+    let tls = front.tls.get(listener).and_then(Option::as_ref);
+    let origin = Origin { listener, peer, local: plain.local(), tls: tls.is_some() };
+    // The clock of a new socket starts at accept and covers all up to the first request.
+    let until = tokio::time::Instant::from(at + front.limits.handshake_timeout);
+    let stalled = Stalled::new();
+    let socket = match tls {
+        None => Socket::plain(plain, Arc::clone(&stalled)),
+        Some(server) => match secure(server, plain, until, &front, &origin).await {
+            Some(secure) => Socket::secure(secure, Arc::clone(&stalled)),
+            None => return,
+        },
+    };
     let asked = Rc::new(Cell::new(false));
     let service = {
         let asked = Rc::clone(&asked);
@@ -78,8 +83,7 @@ async fn serve(front: Arc<Front>, arrival: Arrival) {
     let connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
     tokio::pin!(connection);
     let mut stop = front.stop.clone();
-    // The clock of a new socket starts at accept and covers all up to the first request.
-    let first_request = tokio::time::sleep_until((at + front.limits.handshake_timeout).into());
+    let first_request = tokio::time::sleep_until(until);
     tokio::pin!(first_request);
     // A client that does not read what it asked for.
     let mut look = tokio::time::interval(front.limits.slow_timeout);
@@ -116,133 +120,35 @@ async fn serve(front: Arc<Front>, arrival: Arrival) {
     }
 }
 
-/// Since when a response waits for room in the socket. hyper wants its streams to be `Send`.
-#[derive(Debug)]
-struct Stalled {
-    start: Instant,
-    /// Milliseconds after `start`; `NOT` if nothing waits.
-    since: AtomicU64,
-}
-
-const NOT: u64 = u64::MAX;
-
-impl Stalled {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { start: Instant::now(), since: AtomicU64::new(NOT) })
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(NOT - 1)
-    }
-
-    /// Notes whether a write found room.
-    fn note<T>(&self, written: &Poll<T>) {
-        if written.is_ready() {
-            self.since.store(NOT, Ordering::Relaxed);
-        } else if self.since.load(Ordering::Relaxed) == NOT {
-            self.since.store(self.now(), Ordering::Relaxed);
+/// The handshake of TLS. `None`: there is none, and the log says why.
+async fn secure(
+    server: &tls::Server,
+    plain: Plain,
+    until: tokio::time::Instant,
+    front: &Front,
+    origin: &Origin,
+) -> Option<Secure<Plain>> {
+    let session = match server.session() {
+        Ok(session) => session,
+        Err(error) => {
+            tracing::error!("no session of TLS: {error}");
+            return None;
         }
-    }
-
-    fn for_longer_than(&self, limit: Duration) -> bool {
-        let since = self.since.load(Ordering::Relaxed);
-        since != NOT && u128::from(self.now().saturating_sub(since)) >= limit.as_millis()
-    }
-}
-
-/// A socket while HTTP has it.
-#[derive(Debug)]
-pub(super) struct Socket {
-    stream: Stream,
-    stalled: Arc<Stalled>,
-}
-
-#[derive(Debug)]
-enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Socket {
-    fn new(arrival: Arrival, stalled: Arc<Stalled>) -> io::Result<Self> {
-        let stream = if arrival.peer.is_some() {
-            Stream::Tcp(TcpStream::from_std(arrival.socket.into())?)
-        } else {
-            Stream::Unix(UnixStream::from_std(arrival.socket.into())?)
-        };
-        Ok(Self { stream, stalled })
-    }
-
-    fn local(&self) -> Option<std::net::SocketAddr> {
-        match &self.stream {
-            Stream::Tcp(stream) => stream.local_addr().ok(),
-            Stream::Unix(_) => None,
+    };
+    let client = super::client(origin);
+    let mut stop = front.stop.clone();
+    tokio::select! {
+        shaken = Secure::accept(plain, session) => match shaken {
+            Ok(secure) => return Some(secure),
+            Err(error @ SecureError::PlainHttp) => tracing::info!("{client}: {error}"),
+            // Scanners and people who leave are no news.
+            Err(error) => tracing::debug!("{client}: {error}"),
+        },
+        () = tokio::time::sleep_until(until) => {
+            tracing::debug!("{client}: no TLS handshake in time");
         }
+        // Nothing is owed to half a handshake.
+        _ = stop.wait_for(|stop| *stop) => {}
     }
-
-    /// Takes the socket out of the runtime's poll.
-    pub(super) fn into_transport(self) -> io::Result<Transport> {
-        Ok(match self.stream {
-            Stream::Tcp(stream) => Transport::Tcp(stream.into_std()?.into()),
-            Stream::Unix(stream) => Transport::Unix(stream.into_std()?.into()),
-        })
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = match &mut this.stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
-        };
-        this.stalled.note(&written);
-        written
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = match &mut this.stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-            Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-        };
-        this.stalled.note(&written);
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
+    None
 }

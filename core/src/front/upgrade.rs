@@ -1,5 +1,7 @@
 //! From an HTTP request to a row of the shard.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,10 +12,11 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
+use hyper::rt::Write;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 
-use super::serve::Socket;
+use super::socket::Socket;
 use super::{Origin, Refused, client};
 use crate::connection::{self, Opening, Shard};
 use crate::endpoint::{self, Endpoint};
@@ -76,7 +79,7 @@ fn open(
     let local = origin.local.map_or_else(|| "unix".to_owned(), |local| local.to_string());
     let request = endpoint::Request {
         uid: 0,
-        tls: false,
+        tls: origin.tls,
         authority: header(axum::http::header::HOST),
         target: uri.path_and_query().map_or("/", |target| target.as_str()),
         route: &endpoint.settings.mount.prefix,
@@ -147,7 +150,7 @@ fn add(headers: &mut HeaderMap, more: &[(String, Vec<u8>)]) {
 /// so that nothing of the request stays in memory.
 async fn hand_over(conn: ConnId, upgraded: OnUpgrade) {
     let taken = match upgraded.await {
-        Ok(upgraded) => take(upgraded),
+        Ok(upgraded) => take(upgraded).await,
         Err(error) => Err(error.to_string()),
     };
     match (taken, Shard::current()) {
@@ -162,11 +165,16 @@ async fn hand_over(conn: ConnId, upgraded: OnUpgrade) {
 
 /// The socket, and the bytes that came behind the handshake. hyper's buffer is not kept: an empty
 /// slice of it would hold all of its memory.
-fn take(upgraded: Upgraded) -> Result<(Transport, Vec<u8>), String> {
+async fn take(mut upgraded: Upgraded) -> Result<(Transport, Vec<u8>), String> {
+    // Of the 101 nothing may wait: the row knows of no ciphertext but its own.
+    let flushed = poll_fn(|cx| Pin::new(&mut upgraded).poll_flush(cx)).await;
+    flushed.map_err(|error| error.to_string())?;
     let parts = upgraded
         .downcast::<TokioIo<Socket>>()
         .map_err(|_| "the connection is not a socket of this host".to_owned())?;
-    let early = parts.read_buf.to_vec();
-    let transport = parts.io.into_inner().into_transport().map_err(|error| error.to_string())?;
+    let mut early = parts.read_buf.to_vec();
+    let taken = parts.io.into_inner().into_transport();
+    let (transport, decrypted) = taken.map_err(|error| error.to_string())?;
+    early.extend(decrypted);
     Ok((transport, early))
 }

@@ -24,6 +24,8 @@ pub struct Listener {
     pub name: String,
     socket: OwnedFd,
     place: Place,
+    /// `<ssl>`
+    tls: bool,
 }
 
 /// Where it listens.
@@ -57,14 +59,14 @@ impl Listener {
             Address::Tcp(address) => bind_tcp(*address, settings.backlog),
             Address::Unix(path) => bind_unix(path, settings),
         };
-        bound.map(|(socket, place)| Self { name: settings.name.clone(), socket, place }).map_err(
-            |error| BindError {
-                at: settings.at.clone(),
-                name: settings.name.clone(),
-                address: settings.address.to_string(),
-                what: explain(&error, &settings.address),
-            },
-        )
+        let bound = bound.map_err(|error| BindError {
+            at: settings.at.clone(),
+            name: settings.name.clone(),
+            address: settings.address.to_string(),
+            what: explain(&error, &settings.address),
+        });
+        let (name, tls) = (settings.name.clone(), settings.ssl.is_some());
+        bound.map(|(socket, place)| Self { name, socket, place, tls })
     }
 }
 
@@ -72,6 +74,7 @@ impl Listener {
     /// What a browser on this machine would ask for; none of a Unix socket.
     pub fn url(&self) -> Option<String> {
         match &self.place {
+            Place::Tcp(address) if self.tls => Some(format!("https://{address}/")),
             Place::Tcp(address) => Some(format!("http://{address}/")),
             Place::Unix(_) => None,
         }

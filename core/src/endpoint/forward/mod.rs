@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::client::{self, Ask, DialError, DialLimits, Dialled};
 use crate::conf::{ForwardSettings, WebSocketSettings};
 use crate::shard::{Accept, Answer, ConnId, Control, Joined, Owner, Reject, Shards};
+use crate::tls;
 
 use super::{Binding, Closed, Deliveries, Failed, Farewell, Message, Request, Session, Verdict};
 use links::Link;
@@ -30,6 +31,8 @@ struct Section {
     owner: Arc<Owner>,
     settings: WebSocketSettings,
     forward: ForwardSettings,
+    /// For a `wss://` url.
+    tls: Option<tls::Client>,
     shards: Arc<Shards>,
     /// Responses that refuse say why.
     debug_mode: bool,
@@ -42,12 +45,14 @@ impl ForwardEndpoint {
         owner: &Arc<Owner>,
         settings: &WebSocketSettings,
         forward: &ForwardSettings,
+        tls: Option<tls::Client>,
         debug_mode: bool,
         shards: &Arc<Shards>,
     ) -> Self {
         let (settings, forward) = (settings.clone(), forward.clone());
         let (owner, shards) = (Arc::clone(owner), Arc::clone(shards));
-        Self { section: Arc::new(Section { owner, settings, forward, shards, debug_mode }) }
+        let section = Section { owner, settings, forward, tls, shards, debug_mode };
+        Self { section: Arc::new(section) }
     }
 }
 
@@ -98,7 +103,8 @@ impl Binding for ForwardEndpoint {
 
 /// Dials for one client, and tells it what came of that. Ended by `closed` if the client leaves.
 async fn dial(section: Arc<Section>, conn: ConnId, session: Session, ask: Ask) {
-    match client::dial(&section.forward.url.server, &ask, section.dial_limits()).await {
+    let (server, tls) = (&section.forward.url.server, section.tls.as_ref());
+    match client::dial(server, tls, &ask, section.dial_limits()).await {
         Ok(dialled) => section.accept(conn, session, dialled),
         Err(error) => section.refuse(conn, session, &error),
     }

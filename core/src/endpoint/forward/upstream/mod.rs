@@ -94,9 +94,10 @@ impl Upstream {
         dialled: Dialled,
     ) -> io::Result<Rc<Self>> {
         let shard = shard::current().ok_or(io::ErrorKind::Unsupported)?;
-        let transport = dialled.socket.into_transport()?;
+        let (transport, decrypted) = dialled.socket.into_transport()?;
+        let early = [dialled.early, decrypted].concat();
         let raw_fd = transport.raw_fd();
-        let state = State::new(transport, dialled.early, Charge::new(&section.owner));
+        let state = State::new(transport, early, Charge::new(&section.owner));
         let upstream = Rc::new_cyclic(|own| Self {
             section: Arc::clone(section),
             conn,
