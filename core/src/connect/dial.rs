@@ -1,10 +1,13 @@
 //! From a URL to an open WebSocket, and what a user is told if there is none.
 
 use std::io;
+use std::path::PathBuf;
 
 use super::Options;
 use super::error::Error;
 use crate::client::{self, Ask, DialError, DialLimits, Dialled};
+use crate::conf::NamedFile;
+use crate::tls;
 
 /// A head may be so long.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -18,8 +21,14 @@ pub(super) async fn dial(options: &Options) -> Result<Dialled, Error> {
         said_bytes_max: SAID_BYTES_MAX,
         keepalive: None,
     };
-    let dialled = client::dial(&options.url.server, &ask(options), limits).await;
+    let tls = options.url.tls.then(|| tls::Client::new(cacert(options).as_ref())).transpose()?;
+    let dialled = client::dial(&options.url.server, tls.as_ref(), &ask(options), limits).await;
     dialled.map_err(|error| told(options, error))
+}
+
+fn cacert(options: &Options) -> Option<NamedFile> {
+    let file = |path: &PathBuf| NamedFile { path: path.clone(), at: "--cacert".to_owned() };
+    options.cacert.as_ref().map(file)
 }
 
 fn ask(options: &Options) -> Ask {
@@ -38,6 +47,9 @@ fn ask(options: &Options) -> Ask {
 fn told(options: &Options, error: DialError) -> Error {
     let error = match error {
         DialError::Ask(error) => return Error::Request(error),
+        DialError::Insecure(error) => {
+            return Error::Insecure { url: options.url.to_string(), error };
+        }
         DialError::Answer(refusal) => return Error::Handshake(refusal),
         DialError::Ended | DialError::Broken(_) => return Error::NoAnswer,
         DialError::Unresolved { source, .. } => source,

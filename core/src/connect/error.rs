@@ -7,6 +7,8 @@ use switchboard_websocket::ProtocolError;
 use switchboard_websocket::handshake::{RequestError, ResponseError};
 
 use crate::client::Refusal;
+use crate::stream::SecureError;
+use crate::tls::RootsError;
 
 /// The end of a `connect` that did not go well.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,12 @@ pub(super) enum Error {
     /// No address, nobody there, or no answer.
     #[error("cannot reach {url}: {error}")]
     Unreachable { url: String, error: io::Error },
+    /// `--cacert`, or a system that trusts nobody.
+    #[error(transparent)]
+    Roots(#[from] RootsError),
+    /// It cannot be spoken to in private.
+    #[error("{url}: {error}")]
+    Insecure { url: String, error: SecureError },
     /// The server answers, but not with a WebSocket.
     #[error("{0}")]
     Handshake(Refusal),
@@ -60,10 +68,10 @@ impl Error {
     /// sysexits.h has the numbers above 1.
     pub(super) fn exit_status(&self) -> u8 {
         match self {
-            Self::Request(_) => 64,
+            Self::Request(_) | Self::Roots(_) => 64,
             Self::Input { .. } => 65,
             Self::Unreachable { .. } => 69,
-            Self::Handshake(_) | Self::NoAnswer => 76,
+            Self::Handshake(_) | Self::NoAnswer | Self::Insecure { .. } => 76,
             _ => 1,
         }
     }

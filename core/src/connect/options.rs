@@ -1,5 +1,6 @@
 //! What the command line says, in types that cannot be wrong.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,7 +11,7 @@ use switchboard_websocket::handshake::{is_reserved, is_token};
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub struct Options {
-    /// ws://HOST[:PORT]/PATH, or ws+unix:/path/to.sock:/PATH
+    /// ws://HOST[:PORT]/PATH, wss://HOST[:PORT]/PATH, or ws+unix:/path/to.sock:/PATH
     #[arg(value_name = "URL", value_parser = Url::parse)]
     pub(super) url: Url,
     /// Sends one more header with the request; may be repeated
@@ -22,6 +23,10 @@ pub struct Options {
     /// Sends an Origin, as a browser does
     #[arg(short, long, value_name = "ORIGIN")]
     pub(super) origin: Option<String>,
+    /// Trusts the certificates in this file (PEM), not those that the system trusts, to sign that
+    /// of a wss:// server
+    #[arg(long, value_name = "FILE")]
+    pub(super) cacert: Option<PathBuf>,
     /// Sends binary messages: each line is hex digits, or @FILE
     #[arg(short, long)]
     pub(super) binary: bool,
@@ -60,10 +65,11 @@ of the Autobahn testsuite, for one.
 Exit status:
    0  closed with 1000 or 1001 or without a code, or by us
    1  closed with any other code, cut, a rule of the protocol broken, or --expect not met
-  64  wrong usage
+  64  wrong usage, also a --cacert that cannot be read
   65  a line of the input is not UTF-8, no hex digits, or a file that cannot be read
   69  the server cannot be reached
-  76  the server does not open a WebSocket: another status than 101, or a wrong handshake";
+  76  the server does not open a WebSocket: another status than 101, a wrong handshake, or none of
+      TLS that can be trusted";
 
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("write it as 'NAME: VALUE'")?;

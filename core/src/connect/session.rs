@@ -30,6 +30,8 @@ pub(super) struct Session<'a> {
     decoder: Decoder,
     /// What has not left yet.
     out: Vec<u8>,
+    /// What was written may wait in the stream: TLS has a buffer.
+    is_unflushed: bool,
     lines: u64,
     input_is_over: bool,
     /// Messages that have come.
@@ -77,6 +79,7 @@ impl<'a> Session<'a> {
             show,
             decoder: Decoder::new(Role::Client),
             out: Vec::new(),
+            is_unflushed: false,
             lines: 0,
             input_is_over: options.echo,
             got: 0,
@@ -100,12 +103,17 @@ impl<'a> Session<'a> {
                 // RFC 6455, section 7.1.7: the server is told, if it still listens.
                 let close = Some((error.close_code(), ""));
                 write_close(&mut self.out, close, Some(mask()));
-                let told = writer.write_all(&self.out);
+                let told = async {
+                    writer.write_all(&self.out).await?;
+                    writer.flush().await
+                };
                 let _ = tokio::time::timeout(Duration::from_secs(1), told).await;
                 return Err(error.into());
             }
             Err(error) => return Err(error),
         };
+        // What TLS calls an end; the server may have gone already.
+        let _ = tokio::time::timeout(Duration::from_secs(1), writer.shutdown()).await;
         let (code, reason) = ended.close.unzip();
         self.show.close(code, reason.as_deref().unwrap_or_default(), ended.by)?;
         self.judge(code, ended.by)
@@ -136,6 +144,7 @@ impl<'a> Session<'a> {
         let mut buffer = vec![0; 64 << 10];
         loop {
             if self.out.is_empty()
+                && !self.is_unflushed
                 && let Some(ended) = ended.take()
             {
                 return Ok(ended);
@@ -145,20 +154,26 @@ impl<'a> Session<'a> {
             let takes_input = has_room && !self.input_is_over;
             // What comes goes out again: a server that reads nothing is not read either.
             let reads = ended.is_none() && (has_room || !self.options.echo);
+            let has_output = self.is_unflushed || !self.out.is_empty();
             let time = [self.stage_end, self.ping_at].into_iter().flatten().min();
             let turn = tokio::select! {
-                wrote = writer.write(&self.out), if !self.out.is_empty() => Turn::Wrote(wrote),
+                wrote = put(writer, &self.out), if has_output => Turn::Wrote(wrote),
                 read = reader.read(&mut buffer), if reads => Turn::Read(read),
                 line = input.recv(), if takes_input => Turn::Input(line),
                 () = sleep_until(time.unwrap_or_else(Instant::now)), if time.is_some() => Turn::Time,
                 _ = interrupts.recv() => Turn::Signal,
             };
             match turn {
-                Turn::Wrote(Ok(count)) => drop(self.out.drain(..count)),
-                // The server has ended after its Close frame, as it may.
-                Turn::Wrote(Err(_)) if ended.is_some() => self.out.clear(),
-                // What it said before it went may still be there to be read.
-                Turn::Wrote(Err(_)) if self.stage == Stage::Closing => self.out.clear(),
+                Turn::Wrote(Ok(count)) => {
+                    self.out.drain(..count);
+                    self.is_unflushed = count > 0;
+                }
+                // The server has ended after its Close frame, as it may. Or: what it said before it
+                // went may still be there to be read.
+                Turn::Wrote(Err(_)) if ended.is_some() || self.stage == Stage::Closing => {
+                    self.out.clear();
+                    self.is_unflushed = false;
+                }
                 Turn::Wrote(Err(error)) => return Err(error.into()),
                 Turn::Read(Ok(0)) => return self.stream_ended(),
                 Turn::Read(Ok(count)) => {
@@ -295,7 +310,10 @@ impl<'a> Session<'a> {
                 Stage::Expecting | Stage::Waiting => self.close(),
                 Stage::Closing => return Err(Error::NoCloseAnswer(self.options.timeout)),
                 // Only our answer did not leave.
-                Stage::Closed => self.out.clear(),
+                Stage::Closed => {
+                    self.out.clear();
+                    self.is_unflushed = false;
+                }
             }
         }
         if let (Some(at), Some(every)) = (self.ping_at, self.options.ping)
@@ -310,4 +328,14 @@ impl<'a> Session<'a> {
         }
         Ok(())
     }
+}
+
+/// Writes some of `out`; when all of it is written, sees to it that it leaves. Whatever is not done
+/// when nobody waits any more can be done later.
+async fn put(writer: &mut WriteHalf<Box<dyn Stream>>, out: &[u8]) -> io::Result<usize> {
+    if out.is_empty() {
+        writer.flush().await?;
+        return Ok(0);
+    }
+    writer.write(out).await
 }
