@@ -19,4 +19,5 @@ mod plugins;
 mod stop;
 mod support;
 mod time;
+mod tls;
 mod topics;

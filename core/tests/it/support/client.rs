@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::tls::TlsStream;
 use super::{Handshake, PATIENCE, Ws};
 
 /// A blocking client, over TCP or a Unix socket.
@@ -19,6 +20,7 @@ pub(crate) struct Client {
 enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(TlsStream),
 }
 
 /// What came from a socket.
@@ -60,6 +62,19 @@ impl Client {
             Socket::Tcp(socket)
         };
         Ok(Self { socket, input: Vec::new() })
+    }
+
+    /// On a stream that has made its handshake.
+    pub(crate) fn over_tls(stream: TlsStream) -> Self {
+        Self { socket: Socket::Tls(stream), input: Vec::new() }
+    }
+
+    /// The stream, which must be one with TLS.
+    pub(crate) fn tls(&mut self) -> &mut TlsStream {
+        match &mut self.socket {
+            Socket::Tls(stream) => stream,
+            _ => panic!("a client without TLS"),
+        }
     }
 
     /// A WebSocket at `path`.
@@ -112,6 +127,7 @@ impl Client {
         match &mut self.socket {
             Socket::Tcp(socket) => socket.write_all(bytes),
             Socket::Unix(socket) => socket.write_all(bytes),
+            Socket::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
         }
     }
 
@@ -127,6 +143,7 @@ impl Client {
             let read = match &mut self.socket {
                 Socket::Tcp(socket) => socket.read(&mut buffer),
                 Socket::Unix(socket) => socket.read(&mut buffer),
+                Socket::Tls(stream) => stream.read(&mut buffer),
             };
             match read {
                 Ok(0) => return Got::End,
@@ -142,6 +159,7 @@ impl Client {
         let set = match &self.socket {
             Socket::Tcp(socket) => socket.set_read_timeout(Some(timeout)),
             Socket::Unix(socket) => socket.set_read_timeout(Some(timeout)),
+            Socket::Tls(stream) => stream.socket().set_read_timeout(Some(timeout)),
         };
         set.unwrap();
     }
@@ -154,6 +172,7 @@ impl Client {
             let wrote = match &mut self.socket {
                 Socket::Tcp(socket) => socket.write(&bytes[sent..]),
                 Socket::Unix(socket) => socket.write(&bytes[sent..]),
+                Socket::Tls(stream) => stream.write(&bytes[sent..]),
             };
             match wrote {
                 Ok(count) => sent += count,
@@ -169,6 +188,7 @@ impl Client {
         let set = match &self.socket {
             Socket::Tcp(socket) => socket.set_write_timeout(Some(timeout)),
             Socket::Unix(socket) => socket.set_write_timeout(Some(timeout)),
+            Socket::Tls(stream) => stream.socket().set_write_timeout(Some(timeout)),
         };
         set.unwrap();
     }
@@ -178,6 +198,7 @@ impl Client {
         let done = match &self.socket {
             Socket::Tcp(socket) => socket.shutdown(Shutdown::Write),
             Socket::Unix(socket) => socket.shutdown(Shutdown::Write),
+            Socket::Tls(stream) => stream.socket().shutdown(Shutdown::Write),
         };
         done.unwrap();
     }
@@ -193,6 +214,7 @@ impl Client {
         let socket = match &self.socket {
             Socket::Tcp(socket) => Socket::Tcp(socket.try_clone().unwrap()),
             Socket::Unix(socket) => Socket::Unix(socket.try_clone().unwrap()),
+            Socket::Tls(_) => panic!("a session of TLS has one owner"),
         };
         Self { socket, input: Vec::new() }
     }
@@ -255,6 +277,7 @@ impl Client {
         let read = match &mut self.socket {
             Socket::Tcp(socket) => socket.read(&mut buffer),
             Socket::Unix(socket) => socket.read(&mut buffer),
+            Socket::Tls(stream) => stream.read(&mut buffer),
         };
         match read {
             Ok(0) => Got::End,
@@ -263,6 +286,8 @@ impl Client {
                 Got::Bytes
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Got::Reset,
+            // An end without TLS's word for it.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Got::Reset,
             Err(error) => panic!("nothing comes: {error}"),
         }
     }

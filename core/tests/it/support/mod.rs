@@ -11,6 +11,7 @@ mod host;
 mod plugins;
 pub(crate) mod room;
 mod server;
+mod tls;
 mod ws;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(crate) use handshake::{ACCEPT, Handshake, KEY};
 pub(crate) use host::{Home, Host};
 pub(crate) use plugins::built;
 pub(crate) use server::{Server, accept, switching};
+pub(crate) use tls::{Authority, write_key};
 pub(crate) use ws::{Event, Ws, frame};
 
 /// How long something may take that should be there soon. Only a test that fails waits so long.
