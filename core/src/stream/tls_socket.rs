@@ -218,6 +218,8 @@ mod tests {
             }
         }
         socket.write(&[IoSlice::new(&[7; 1000])]).unwrap();
-        assert_eq!((socket.state().out.capacity(), socket.state().owed), (0, 0));
+        let state = socket.state();
+        assert_eq!((state.out.capacity(), state.owed), (0, 0));
+        drop(state);
     }
 }
