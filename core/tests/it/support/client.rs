@@ -288,6 +288,8 @@ impl Client {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Got::Reset,
             // An end without TLS's word for it.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Got::Reset,
+            // A machine that was stopped for a while interrupts reads that have a limit in time.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.fill(),
             Err(error) => panic!("nothing comes: {error}"),
         }
     }
