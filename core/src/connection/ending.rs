@@ -30,7 +30,8 @@ impl Shard {
                 Self::refuse_opening(row);
             }
             row.phase = Phase::Ending;
-            row.rare().end = Some(End { cause, gone: gone || opening, heard, answer_due });
+            row.rare().end =
+                Some(End { cause, gone: gone || opening, heard, eof: false, answer_due });
             let limits = &row.endpoint.settings.limits;
             row.deadline = Clock::after(self.now(), limits.close_timeout);
             self.arm(conn, row);
@@ -50,7 +51,28 @@ impl Shard {
         }
     }
 
-    /// The stream has ended or is broken.
+    /// The client has ended its side of the stream. One that has said Close before may still read
+    /// what is answered; of any other this is the end.
+    pub(super) fn finished(&self, conn: ConnId) {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get(conn) else { return };
+        let (phase, sent) = (row.phase, row.backlog() == 0);
+        if phase >= Phase::Ending
+            && let Some(end) = &mut row.rare().end
+        {
+            end.eof = true;
+            end.heard = true;
+        }
+        drop(rows);
+        match phase {
+            Phase::Lingering => self.free(conn),
+            Phase::Closing if sent => self.close_sent(conn),
+            Phase::Closing | Phase::Ending => {}
+            _ => self.lost(conn),
+        }
+    }
+
+    /// The stream is broken, or has ended without a word.
     pub(super) fn lost(&self, conn: ConnId) {
         self.end(conn, Cause::Gone);
     }
@@ -163,7 +185,12 @@ impl Shard {
     pub(super) fn close_sent(&self, conn: ConnId) {
         let mut rows = self.rows.borrow_mut();
         let Some(row) = rows.get(conn).filter(|row| row.phase == Phase::Closing) else { return };
-        if row.rare().end.as_ref().is_none_or(|end| end.heard) {
+        let end = row.rare().end.as_ref();
+        if end.is_some_and(|end| end.eof) {
+            drop(rows);
+            return self.free(conn);
+        }
+        if end.is_none_or(|end| end.heard) {
             // The server ends the stream first; its socket stays until the client has done so too,
             // lest unread bytes turn into a reset that overtakes the Close frame.
             if let Some(transport) = &row.transport {

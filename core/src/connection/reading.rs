@@ -78,7 +78,8 @@ impl Shard {
                 }
                 Ok(Received::More(count)) => self.take_in(conn, &mut buffer[..count]),
                 Ok(Received::Nothing) => return,
-                Ok(Received::End) | Err(_) => return self.lost(conn),
+                Ok(Received::End) => return self.finished(conn),
+                Err(_) => return self.lost(conn),
             }
         }
         if let Some(row) = self.rows.borrow_mut().get(conn) {

@@ -110,6 +110,8 @@ pub(super) struct End {
     pub(super) gone: bool,
     /// The peer's Close has come, or can no more be read.
     pub(super) heard: bool,
+    /// The peer has ended its side of the stream; it may still read.
+    pub(super) eof: bool,
     /// The endpoint has answered `open`, and the answer is on its way: it says whether the endpoint
     /// is told of the end.
     pub(super) answer_due: bool,

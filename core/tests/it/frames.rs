@@ -315,6 +315,20 @@ fn what_comes_before_a_close_is_answered_before_the_close() {
 }
 
 #[test]
+fn a_client_that_says_close_and_ends_its_side_of_the_stream_is_answered() {
+    let (_host, addr) = start();
+    for _ in 0..20 {
+        let mut ws = Client::ws(&addr, "/echo");
+        let close = frame(0x88, &[&1000_u16.to_be_bytes()[..], b"done"].concat());
+        ws.raw(&[frame(0x81, b"last words"), close].concat());
+        ws.client().finish();
+        ws.expect_text("last words");
+        ws.expect_close(1000);
+        ws.expect_eof();
+    }
+}
+
+#[test]
 fn what_waits_in_the_hosts_queue_leaves_before_the_close() {
     let (_host, addr) = start();
     let mut ws = Client::ws(&addr, "/echo");

@@ -25,7 +25,7 @@ pub(crate) use tls::{Authority, write_key};
 pub(crate) use ws::{Event, Ws, frame};
 
 /// How long something may take that should be there soon. Only a test that fails waits so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A conf with one listener on a free port and the sections of a test.
 pub(crate) fn conf(sections: &str) -> String {
