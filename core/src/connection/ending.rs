@@ -34,6 +34,8 @@ impl Shard {
                 Some(End { cause, gone: gone || opening, heard, eof: false, answer_due });
             let limits = &row.endpoint.settings.limits;
             row.deadline = Clock::after(self.now(), limits.close_timeout);
+            row.forget_input();
+            self.settle(conn, row);
             self.arm(conn, row);
             drop(rows);
             return self.add_work(Job::End(conn));

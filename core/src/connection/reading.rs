@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchboard_websocket::{Decoder, Event, Role, write_pong};
+use switchboard_websocket::{Decoder, Event, Limits, Role, write_pong};
 
 use super::row::{Cause, Phase, Row};
 use super::{Job, Shard};
@@ -13,11 +13,16 @@ use crate::stream::{NEVER, Received};
 /// Reads of one connection in one turn, so that a busy one does not starve the others.
 const READS: usize = 4;
 
+/// A longer message of a client that ends is not waited for: its Close frame may stand behind it,
+/// and what it says counts no more.
+pub(super) const ENDING_BYTES_MAX: usize = 4 << 10;
+
 /// What a batch of input needs while the row is not borrowed.
 struct Batch {
     decoder: Decoder,
     /// The two sides have agreed on compression.
     compresses: bool,
+    limits: Limits,
     to: To,
 }
 
@@ -137,6 +142,7 @@ impl Shard {
                     self.arm(conn, row);
                 }
             }
+            row.forget_input();
             if row.held_bytes() != row.counted {
                 self.settle(conn, row);
                 if row.decoder.buffered_bytes() > 0 && row.endpoint.owner.budget.is_overrun() {
@@ -166,14 +172,18 @@ impl Shard {
         }
         let decoder = std::mem::replace(&mut row.decoder, Decoder::new(Role::Server));
         let to = To { endpoint: Arc::clone(&row.endpoint), session: row.session };
-        let batch = Batch { decoder, compresses: row.deflater.is_some(), to };
+        let mut limits = row.endpoint.codec_limits();
+        if row.phase >= Phase::Ending {
+            limits = limits.at_most(ENDING_BYTES_MAX);
+        }
+        let batch = Batch { decoder, compresses: row.deflater.is_some(), limits, to };
         drop(rows);
         self.cork.borrow_mut().begin(conn);
         Some(batch)
     }
 
     fn decode(&self, conn: ConnId, batch: &mut Batch, input: &mut [u8], at: &mut usize) -> Outcome {
-        let limits = batch.to.endpoint.codec_limits();
+        let limits = batch.limits;
         loop {
             let event = if batch.compresses {
                 batch.decoder.next_in(&mut self.engine.borrow_mut(), &limits, input, at)

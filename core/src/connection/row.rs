@@ -7,6 +7,7 @@ use switchboard_websocket::deflate::{Agreed, Deflater};
 use switchboard_websocket::{CloseCode, Decoder, ProtocolError, Role};
 use tokio::sync::oneshot;
 
+use super::reading::ENDING_BYTES_MAX;
 use super::waiting::Waiting;
 use crate::endpoint::{Closed, Endpoint, Session, Why};
 use crate::shard::{Answer, Budget, ConnId};
@@ -290,6 +291,16 @@ impl Row {
         !self.full
             && self.backlog() <= self.endpoint.owner.marks.soft / 2
             && self.unacknowledged() < DEFERRED_MAX
+    }
+
+    /// Drops what a client that ends has begun to say, if it is long.
+    pub(super) fn forget_input(&mut self) {
+        if self.phase >= Phase::Ending && self.decoder.buffered_bytes() > ENDING_BYTES_MAX {
+            self.decoder.close();
+            if let Some(end) = &mut self.rare().end {
+                end.heard = true;
+            }
+        }
     }
 
     /// Gives back what is no longer needed.

@@ -262,6 +262,8 @@ pub struct Mailbox {
     waker: mio::Waker,
 }
 
+/// What a mail counts beside its payload.
+const MAIL_BYTES: usize = 64;
 /// Bytes in one mailbox from which on publishing must wait.
 const CONGESTED_BYTES: usize = 64 << 20;
 
@@ -280,7 +282,7 @@ impl Mailbox {
 
     /// Puts a send in and wakes the shard if it may sleep.
     pub(super) fn post_send(&self, send: SendMail) {
-        self.bytes.fetch_add(send.payload.len(), Ordering::Relaxed);
+        self.bytes.fetch_add(MAIL_BYTES + send.payload.len(), Ordering::Relaxed);
         let mut sends = lock(&self.sends);
         sends.push(send);
         self.sends_waiting.store(sends.len(), Ordering::Release);
@@ -320,7 +322,7 @@ impl Mailbox {
         std::mem::swap(&mut *sends, into);
         self.sends_waiting.store(0, Ordering::Release);
         drop(sends);
-        let bytes = into.iter().map(|send| send.payload.len()).sum();
+        let bytes = into.iter().map(|send| MAIL_BYTES + send.payload.len()).sum();
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
@@ -348,13 +350,14 @@ impl Mailbox {
 impl Mail {
     /// Bytes that count against the limit of the box; each mail counts a little.
     fn payload_bytes(&self) -> usize {
-        64 + match self {
-            Self::Deliver { message, .. } | Self::Topic(TopicMail::Publish { message, .. }) => {
-                message.payload.len()
+        MAIL_BYTES
+            + match self {
+                Self::Deliver { message, .. } | Self::Topic(TopicMail::Publish { message, .. }) => {
+                    message.payload.len()
+                }
+                Self::Topic(TopicMail::Subscribe { how, .. }) => how.metadata.len() + how.key.len(),
+                _ => 0,
             }
-            Self::Topic(TopicMail::Subscribe { how, .. }) => how.metadata.len() + how.key.len(),
-            _ => 0,
-        }
     }
 }
 

@@ -81,6 +81,23 @@ fn unfinished_messages_that_fill_the_memory_are_closed() {
 }
 
 #[test]
+fn a_client_that_goes_on_with_its_message_when_memory_is_short_gets_no_more_of_it() {
+    let host = start_echo("max-memory 1MB\nmax-message-size 16MB");
+    let before = host.resident_bytes();
+    let whole = frame(0x82, &vec![7; 16 << 20]);
+    let mut begun: Vec<Ws> =
+        repeat_with(|| Client::ws(&host.addr("main"), "/echo")).take(20).collect();
+    for ws in &mut begun {
+        // Whether it is closed before all of this has come or behind it.
+        let _ = ws.client().try_send(&whole[..15 << 20]);
+    }
+    let mut bystander = Client::ws(&host.addr("main"), "/echo");
+    bystander.echo("still served");
+    let grown = host.resident_bytes().saturating_sub(before);
+    assert!(grown < 64 << 20, "{grown} bytes for a budget of 1 MB");
+}
+
+#[test]
 fn unfinished_messages_wait_as_long_as_there_is_room() {
     let host = start_echo("max-memory 8MB");
     let message = vec![7; 1 << 20];

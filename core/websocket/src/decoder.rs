@@ -29,6 +29,16 @@ pub struct Limits {
     pub frame_bytes_max: usize,
 }
 
+impl Limits {
+    /// The same, but nothing longer than `bytes`.
+    pub fn at_most(self, bytes: usize) -> Self {
+        Self {
+            message_bytes_max: self.message_bytes_max.min(bytes),
+            frame_bytes_max: self.frame_bytes_max.min(bytes),
+        }
+    }
+}
+
 /// What a peer said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'a> {
@@ -149,6 +159,14 @@ impl Decoder {
             // Found right in `step` already, where what it borrows could not be returned.
             Content::Close => Event::Close(CloseFrame::parse(payload)?),
         }))
+    }
+
+    /// Takes nothing more: what has come of a message is dropped with its memory, and all further
+    /// input is used up, as behind a Close frame.
+    pub fn close(&mut self) {
+        self.phase = Phase::Closed;
+        self.gathered = Gathered::default();
+        self.inflation = None;
     }
 
     /// Whether the next byte would begin a message: neither a frame nor a message is unfinished.
