@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -100,7 +100,7 @@ class Host(Program):
         super().__init__([SWITCHBOARD, "serve", "-c", home / "zope.conf"], stderr=subprocess.PIPE)
         try:
             self.address = self.wait_for(r"listening on (\S+) \(listener main\)")[1]
-            for ready in [": ready: ", "/cpp: ready$", "/python: ready$"]:
+            for ready in [": ready: ", *(f"{path}: ready$" for path in PROGRAMS)]:
                 self.wait_for(ready)
         except BaseException:  # a test's time may be over too
             self.kill()
@@ -128,6 +128,19 @@ class Kind:
     closing: str
     logs_as: str
     counts: bool = False  # says "message 7" behind its seventh answer
+    compression: str = "off"  # in the conf; the package offers it unless a test says otherwise
+
+    def under(self, compression):
+        """The section of the same kind under compression."""
+        there = lambda path: f"{path}-{compression}"
+        return replace(
+            self,
+            path=there(self.path),
+            in_order=there(self.in_order),
+            closing=there(self.closing),
+            logs_as=self.logs_as.replace(self.closing, there(self.closing)),
+            compression=compression,
+        )
 
 
 KINDS = {
@@ -136,6 +149,15 @@ KINDS = {
     "python": Kind("/python", "/python", "/python", "program: /python: ", counts=True),
     "forward": Kind("/forward", "/forward-in-order", "/forward", "^"),
 }
+COMPRESSED = [
+    ("plugin", "shared"),
+    ("plugin", "dedicated"),
+    ("cpp", "dedicated"),
+    ("python", "shared"),
+    ("forward", "dedicated"),
+]
+KINDS |= {f"{kind}-{compression}": KINDS[kind].under(compression) for kind, compression in COMPRESSED}
+PROGRAMS = [kind.path for name, kind in KINDS.items() if name.startswith(("cpp", "python"))]
 
 
 class Endpoint:
@@ -143,7 +165,7 @@ class Endpoint:
 
     def __init__(self, host, upstream, kind):
         self.host, self.kind = host, KINDS[kind]
-        self._log = upstream if kind == "forward" else host
+        self._log = upstream if kind.startswith("forward") else host
         self._since = len(self._log.log)
         self.url, self.in_order_url = host.url(self.kind.path), host.url(self.kind.in_order)
         self.closing_url = host.url(self.kind.closing)

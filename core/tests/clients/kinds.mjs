@@ -9,13 +9,29 @@ import { Host, Program, root } from "./host.mjs";
 const here = join(root, "core/tests/clients");
 
 // `path` echoes, and `inOrder` also what comes together with a Close. `closing` closes when asked, and says in a log
-// how its clients end. One that `counts` says "message 7" behind its seventh answer.
+// how its clients end. One that `counts` says "message 7" behind its seventh answer. `compression` is what the
+// conf says, where it is on; the package offers it unless a test says otherwise.
 export const kinds = {
   plugin: { path: "/echo", inOrder: "/echo", closing: "/probe", logsAs: "plugin: /probe .*: " },
   cpp: { path: "/cpp", inOrder: "/cpp", closing: "/cpp", logsAs: "program: /cpp: " },
   python: { path: "/python", inOrder: "/python", closing: "/python", logsAs: "program: /python: ", counts: true },
   forward: { path: "/forward", inOrder: "/forward-in-order", closing: "/forward", logsAs: "^" },
 };
+const compressed = [
+  ["plugin", "shared"],
+  ["plugin", "dedicated"],
+  ["cpp", "dedicated"],
+  ["python", "shared"],
+  ["forward", "dedicated"],
+];
+for (const [kind, compression] of compressed) kinds[`${kind}-${compression}`] = under(compression, kinds[kind]);
+
+/** The section of the same kind under compression. */
+function under(compression, { path, inOrder, closing, logsAs, counts }) {
+  const there = (path) => `${path}-${compression}`;
+  logsAs = logsAs.replace(closing, there(closing));
+  return { path: there(path), inOrder: there(inOrder), closing: there(closing), logsAs, counts, compression };
+}
 
 /** The server of the package `websockets` that the host forwards to. */
 export class Upstream extends Program {
@@ -42,6 +58,7 @@ export class Upstream extends Program {
 export async function startHost(upstream) {
   const conf = readFileSync(join(here, "endpoints.conf"), "utf8");
   const host = await Host.start(0, conf.replaceAll("@ROOT@", root).replaceAll("@UPSTREAM@", upstream.address));
-  for (const ready of [/\/cpp: ready$/m, /\/python: ready$/m]) await host.waitFor(ready);
+  const programs = Object.entries(kinds).filter(([kind]) => /^(cpp|python)/.test(kind));
+  for (const [, { path }] of programs) await host.waitFor(new RegExp(`${path}: ready$`, "m"));
   return host;
 }

@@ -11,10 +11,11 @@ async def test_an_unknown_subprotocol_is_not_chosen(endpoint):
         assert "Sec-WebSocket-Protocol" not in ws.response.headers
 
 
-async def test_offered_compression_is_declined(endpoint):
+async def test_offered_compression_is_taken_where_the_conf_wants_it(endpoint):
     async with connect(endpoint.url, compression="deflate") as ws:
         assert "permessage-deflate" in ws.request.headers["Sec-WebSocket-Extensions"]
-        assert "Sec-WebSocket-Extensions" not in ws.response.headers
+        is_taken = "permessage-deflate" in ws.response.headers.get("Sec-WebSocket-Extensions", "")
+        assert is_taken == (endpoint.kind.compression != "off")
         await ws.send("plain " * 1000)
         assert await ws.recv() == "plain " * 1000
 
