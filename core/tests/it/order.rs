@@ -1,7 +1,10 @@
 //! Sends to one connection from several threads and from its callbacks: none lost, each sender's in
-//! order, and those that happen one after another in that order whoever sends them.
+//! order, and those that happen one after another in that order whoever sends them. Also where each
+//! message is compressed with those before it.
 
 use std::time::Instant;
+
+use switchboard_websocket::handshake::deflate::Offer;
 
 use crate::fixtures::probe_host;
 use crate::support::{Client, Event, Ws};
@@ -25,10 +28,10 @@ fn number(message: &[u8]) -> u32 {
 }
 
 /// Has `messages` sent, and reads them. How often a thread was told to wait.
-fn flood(limits: &str, messages: u32) -> u64 {
+fn flood(inside: &str, dial: fn(&str) -> Ws, messages: u32) -> u64 {
     let each = messages / (u32::from(THREADS) + 1);
-    let host = probe_host(limits, "");
-    let mut ws = Client::ws(&host.addr("main"), "/probe");
+    let host = probe_host(inside, "");
+    let mut ws = dial(&host.addr("main"));
     let begin = Instant::now();
     ws.text(&format!("flood {THREADS} {each} {}", each.div_ceil(CHUNKS)));
     ws.text("more");
@@ -57,27 +60,51 @@ fn flood(limits: &str, messages: u32) -> u64 {
     }
 }
 
+const NARROW: &str = "<limits>\nsoft-backlog 4KB\nmax-backlog 16KB\n</limits>";
+const DEDICATED: &str = "compression dedicated\ncompression-threshold 0";
+
+fn plain(addr: &str) -> Ws {
+    Client::ws(addr, "/probe")
+}
+
+fn deflating(addr: &str) -> Ws {
+    Client::deflating(addr, "/probe", &Offer::default())
+}
+
 #[test]
 fn each_senders_messages_arrive_in_order_and_none_is_lost() {
-    flood("", 10_000_000);
+    flood("", plain, 10_000_000);
 }
 
 #[test]
 fn a_sender_that_was_refused_is_woken_and_loses_nothing() {
-    let narrow = "<limits>\nsoft-backlog 4KB\nmax-backlog 16KB\n</limits>";
-    let refused = flood(narrow, 500_000);
+    let refused = flood(NARROW, plain, 500_000);
+    assert!(refused > 100, "refused {refused} times: nothing was shown");
+}
+
+#[test]
+fn each_senders_messages_arrive_in_order_under_compression() {
+    let refused = flood(&format!("{DEDICATED}\n{NARROW}"), deflating, 100_000);
     assert!(refused > 100, "refused {refused} times: nothing was shown");
 }
 
 #[test]
 fn what_happens_before_is_seen_before() {
-    const MESSAGES: u32 = 100_000;
+    relay("", plain, 100_000);
+}
+
+#[test]
+fn what_happens_before_is_seen_before_under_compression() {
+    relay(DEDICATED, deflating, 20_000);
+}
+
+fn relay(inside: &str, dial: fn(&str) -> Ws, messages: u32) {
     const PLAYERS: u8 = 3;
-    let host = probe_host("", "");
-    let mut ws = Client::ws(&host.addr("main"), "/probe");
-    ws.text(&format!("relay {PLAYERS} {MESSAGES} 88172645463325252"));
+    let host = probe_host(inside, "");
+    let mut ws = dial(&host.addr("main"));
+    ws.text(&format!("relay {PLAYERS} {messages} 88172645463325252"));
     let (mut from_callback, mut last) = (0, 0);
-    for expected in 0..MESSAGES {
+    for expected in 0..messages {
         let message = binary(&mut ws);
         let (sender, next) = (message[4], message[5]);
         assert_eq!(number(&message[..4]), expected, "sent by {sender}");
@@ -88,7 +115,7 @@ fn what_happens_before_is_seen_before() {
             ws.text("play");
         }
     }
-    assert!(from_callback > MESSAGES / 8, "{from_callback} were sent by callbacks");
+    assert!(from_callback > messages / 8, "{from_callback} were sent by callbacks");
     ws.text("echo all is well");
     ws.expect_text("all is well");
 }

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use socket2::SockRef;
+use switchboard_websocket::handshake::deflate::Offer;
 
 use super::tls::TlsStream;
 use super::{Handshake, PATIENCE, Ws};
@@ -22,6 +23,8 @@ enum Socket {
     Unix(UnixStream),
     Tls(TlsStream),
 }
+
+pub(crate) const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 
 /// What came from a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +83,16 @@ impl Client {
     /// A WebSocket at `path`.
     pub(crate) fn ws(addr: &str, path: &str) -> Ws {
         Self::connect(addr).into_ws(path, &[])
+    }
+
+    /// A WebSocket at `path` that compresses, as the host answers `offer`.
+    pub(crate) fn deflating(addr: &str, path: &str, offer: &Offer) -> Ws {
+        let mut client = Self::connect(addr);
+        let response = client.upgrade(path, &[(EXTENSIONS, &offer.to_string())]);
+        assert_eq!(response.status, 101, "{path}: {response:?}");
+        let answer = response.header("sec-websocket-extensions").map(str::as_bytes);
+        let agreed = offer.check(answer).expect("the answer fits the offer");
+        Ws::deflating(client, &agreed.expect("the host compresses"))
     }
 
     /// The handshake, which must succeed.

@@ -160,10 +160,19 @@ impl Host {
 
     /// Memory of the host that is in use, in bytes.
     pub(crate) fn resident_bytes(&self) -> usize {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most that was in use at one time since the start.
+    pub(crate) fn peak_bytes(&self) -> usize {
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(&self, name: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        kilobytes.expect("VmRSS in kB").parse::<usize>().unwrap() << 10
+        kilobytes.expect("a number of kB").parse::<usize>().unwrap() << 10
     }
 
     pub(crate) fn dir(&self) -> &Path {

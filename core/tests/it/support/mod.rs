@@ -16,7 +16,7 @@ mod ws;
 
 use std::time::Duration;
 
-pub(crate) use client::{Client, Got, Response};
+pub(crate) use client::{Client, EXTENSIONS, Got, Response};
 pub(crate) use handshake::{ACCEPT, Handshake, KEY};
 pub(crate) use host::{Home, Host};
 pub(crate) use plugins::built;

@@ -1,5 +1,6 @@
 //! The client's side of a WebSocket: frames as a test wants them, events as they come.
 
+use switchboard_websocket::deflate::{Agreed, Deflater, Engine};
 use switchboard_websocket::{self as codec, CloseFrame, Decoder, Kind, Limits, Role};
 
 use super::client::{Client, Got};
@@ -8,6 +9,8 @@ use super::client::{Client, Got};
 pub(crate) struct Ws {
     client: Client,
     decoder: Decoder,
+    /// What messages are compressed with, if that was agreed on.
+    deflate: Option<(Deflater, Engine)>,
     input: Vec<u8>,
     /// `input` is used up to here.
     at: usize,
@@ -57,15 +60,36 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 impl Ws {
     pub(super) fn new(mut client: Client) -> Self {
         let input = client.take_input();
-        Self { client, decoder: Decoder::new(Role::Client), input, at: 0 }
+        Self { client, decoder: Decoder::new(Role::Client), deflate: None, input, at: 0 }
+    }
+
+    /// Compresses every message.
+    pub(super) fn deflating(client: Client, agreed: &Agreed) -> Self {
+        let deflater = Deflater::new(Role::Client, agreed, 0);
+        Self {
+            decoder: Decoder::with_deflate(Role::Client, agreed),
+            deflate: Some((deflater, Engine::default())),
+            ..Self::new(client)
+        }
     }
 
     pub(crate) fn text(&mut self, text: &str) {
-        self.write(|out| codec::write_message(out, Kind::Text, text.as_bytes(), Some(MASK)));
+        self.message(Kind::Text, text.as_bytes());
     }
 
     pub(crate) fn binary(&mut self, payload: &[u8]) {
-        self.write(|out| codec::write_message(out, Kind::Binary, payload, Some(MASK)));
+        self.message(Kind::Binary, payload);
+    }
+
+    fn message(&mut self, kind: Kind, payload: &[u8]) {
+        let mut bytes = Vec::new();
+        match &mut self.deflate {
+            Some((deflater, engine)) => {
+                deflater.write_message(engine, &mut bytes, kind, payload, Some(MASK));
+            }
+            None => codec::write_message(&mut bytes, kind, payload, Some(MASK)),
+        }
+        self.raw(&bytes);
     }
 
     pub(crate) fn ping(&mut self, payload: &[u8]) {
