@@ -32,8 +32,9 @@ after(async () => {
 async function open(path, perMessageDeflate) {
   const ws = new WebSocket(host.url(path), { perMessageDeflate });
   const heard = on(ws, "message");
-  const [response] = await once(ws, "upgrade");
+  const answered = once(ws, "upgrade");
   await once(ws, "open");
+  const [response] = await answered;
   return { ws, heard, answer: response.headers["sec-websocket-extensions"] };
 }
 
@@ -52,7 +53,7 @@ async function echo({ ws, heard }, ...messages) {
 const words = "host plugin external forward endpoint generation session shard topic window".split(" ");
 const speech = (count) => Array.from({ length: count }, (_, i) => words[(i * i + count) % words.length]).join(" ");
 
-/** What RFC 7692, section 7.1, and the conf make of an offer of `ws`, which leaves the client's window to the server unless told not to. */
+/** What RFC 7692, section 7.1, and the conf make of an offer. `ws` lets a server choose its window unless told not to. */
 function answerTo({ isShared, bits }, offer) {
   const answer = ["permessage-deflate"];
   if (isShared || offer.serverNoContextTakeover) answer.push("server_no_context_takeover");
@@ -65,15 +66,17 @@ function answerTo({ isShared, bits }, offer) {
 
 const several = [undefined, 8, 9, 10, 11, 12, 13, 14, 15];
 for (const [path, mode] of Object.entries(modes)) {
-  for (const serverNoContextTakeover of [false, true]) {
-    for (const clientNoContextTakeover of [false, true]) {
+  for (const serverNoContextTakeover of [undefined, true]) {
+    // To `ws`, false is not the same: it then hangs up on a server that asks for this.
+    for (const clientNoContextTakeover of [undefined, true]) {
       const takeover = `server ${!serverNoContextTakeover}, client ${!clientNoContextTakeover}`;
       test(`${path}: each offer is answered and works, takeover: ${takeover}`, within, async () => {
         const noise = randomBytes(700);
         const messages = ["", Buffer.alloc(0), "short", speech(200), noise, speech(200), noise, speech(3000)];
         for (const serverMaxWindowBits of several) {
           for (const clientMaxWindowBits of [...several, false, true]) {
-            const offer = { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits };
+            const windows = { serverMaxWindowBits, clientMaxWindowBits };
+            const offer = { serverNoContextTakeover, clientNoContextTakeover, ...windows };
             const client = await open(path, { ...offer, threshold: clientMaxWindowBits ? 0 : 1024 });
             assert.equal(client.answer, answerTo(mode, offer));
             await echo(client, ...messages);
