@@ -60,6 +60,8 @@ pub struct Shard {
     work: RefCell<VecDeque<Job>>,
     /// Connections whose socket may have more than one turn's reading.
     again: RefCell<Vec<ConnId>>,
+    /// Connections that have more to compress than one turn's, and room for it.
+    resting: RefCell<Vec<ConnId>>,
     wheel: RefCell<Wheel<ConnId>>,
     /// Compresses and inflates, for all connections.
     engine: RefCell<Engine>,
@@ -115,6 +117,7 @@ impl Shard {
             cork: RefCell::default(),
             work: RefCell::default(),
             again: RefCell::default(),
+            resting: RefCell::default(),
             wheel: RefCell::default(),
             engine: RefCell::default(),
             sources: RefCell::default(),

@@ -272,12 +272,19 @@ impl Shard {
         let Some(transport) = &row.transport else { return };
         let gate = self.face.gates.at(conn.slot());
         if let Some(waiting) = &mut row.waiting {
+            if waiting.rests {
+                return;
+            }
             let before = waiting.len();
             let engine = &mut *self.engine.borrow_mut();
             let deflate = row.deflater.as_deref_mut().map(|deflater| (deflater, engine));
-            if waiting.flush(transport, deflate).is_err() {
+            let Ok(rests) = waiting.flush(transport, deflate) else {
                 drop(rows);
                 return self.lost(conn);
+            };
+            if rests {
+                waiting.rests = true;
+                self.resting.borrow_mut().push(conn);
             }
             if waiting.len() != before {
                 waiting.progress = self.now();
@@ -297,6 +304,19 @@ impl Shard {
         }
         if writable && gate.take_wants_writable() {
             self.add_work(Job::Writable(conn));
+        }
+    }
+
+    /// Goes on with those that had more to compress than one turn's.
+    pub(super) fn flush_again(&self) {
+        let resting = std::mem::take(&mut *self.resting.borrow_mut());
+        for conn in resting {
+            if let Some(row) = self.rows.borrow_mut().get(conn)
+                && let Some(waiting) = &mut row.waiting
+            {
+                waiting.rests = false;
+            }
+            self.flush(conn);
         }
     }
 

@@ -91,6 +91,7 @@ impl Shard {
             }
         }
         self.read_again(buffer);
+        self.flush_again();
         self.schedule_again();
         self.take_sends();
         self.take_mail(on_arrival);
@@ -112,6 +113,7 @@ impl Shard {
     fn is_idle(&self) -> bool {
         self.work.borrow().is_empty()
             && self.again.borrow().is_empty()
+            && self.resting.borrow().is_empty()
             && !self.has_sources_again()
             && !self.face.mailbox.has_sends()
             && !self.face.mailbox.has_mail()

@@ -23,6 +23,8 @@ pub(super) struct Waiting {
     later_bytes: usize,
     /// When something left last, or when it began to wait.
     pub(super) progress: Tick,
+    /// The next turn goes on with it.
+    pub(super) rests: bool,
 }
 
 /// What is behind a message that is no frame yet.
@@ -31,8 +33,10 @@ enum Later {
     Frame(Vec<u8>),
 }
 
-/// So much is made into frames before it is written.
-const FRAMES_BYTES: usize = 64 << 10;
+/// So much is made into frames in one turn, so that one that wakes does not hold up the others.
+const TURN_BYTES: usize = 64 << 10;
+/// What a message counts there at least: a short one takes as long as one of this length.
+const TURN_MESSAGE_BYTES: usize = 1 << 10;
 /// What one thing in `later` counts beside its bytes.
 const LATER_BYTES: usize = 32;
 
@@ -46,6 +50,7 @@ impl Waiting {
             later: VecDeque::new(),
             later_bytes: 0,
             progress: now,
+            rests: false,
         }
     }
 
@@ -108,7 +113,8 @@ impl Waiting {
         self.push_later(Later::Message(kind, payload));
     }
 
-    /// Writes what the transport takes. `deflate` is what the messages are compressed with.
+    /// Writes what the transport takes, of frames and of a turn's messages. `deflate` is what these
+    /// are compressed with. True if the transport would take more, in the next turn.
     ///
     /// # Errors
     /// The connection is broken.
@@ -116,23 +122,26 @@ impl Waiting {
         &mut self,
         transport: &Transport,
         mut deflate: Option<(&mut Deflater, &mut Engine)>,
-    ) -> io::Result<()> {
-        while self.write(transport)? && !self.later.is_empty() {
-            while self.frames.len() < FRAMES_BYTES
-                && let Some(next) = self.later.pop_front()
-            {
-                self.later_bytes -= next.bytes();
-                self.push_ready(|frames| match (next, &mut deflate) {
-                    (Later::Frame(frame), _) => frames.push(&frame),
-                    (Later::Message(kind, payload), Some((deflater, engine))) => frames
-                        .push_with(|out| deflater.write_message(engine, out, kind, &payload, None)),
-                    (Later::Message(kind, payload), None) => {
-                        frames.push_with(|out| write_message(out, kind, &payload, None));
-                    }
-                });
-            }
+    ) -> io::Result<bool> {
+        if !self.write(transport)? {
+            return Ok(false);
         }
-        Ok(())
+        let mut made = 0;
+        while made < TURN_BYTES
+            && let Some(next) = self.later.pop_front()
+        {
+            self.later_bytes -= next.bytes();
+            made += next.bytes().max(TURN_MESSAGE_BYTES);
+            self.push_ready(|frames| match (next, &mut deflate) {
+                (Later::Frame(frame), _) => frames.push(&frame),
+                (Later::Message(kind, payload), Some((deflater, engine))) => frames
+                    .push_with(|out| deflater.write_message(engine, out, kind, &payload, None)),
+                (Later::Message(kind, payload), None) => {
+                    frames.push_with(|out| write_message(out, kind, &payload, None));
+                }
+            });
+        }
+        Ok(self.write(transport)? && !self.later.is_empty())
     }
 
     /// Drops what has not begun to leave, so that a Close frame can follow what has. `owed` bytes

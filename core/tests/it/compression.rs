@@ -2,6 +2,7 @@
 //! whoever compresses, or does not, hears the same.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use switchboard_websocket::handshake::deflate::{Offer, WindowBits};
 
@@ -438,4 +439,37 @@ fn one_that_reads_too_slowly_is_closed_with_1013_behind_whole_messages() {
         assert!(0 < heard && heard < said, "{heard} of {said}");
         listener.echo_of_probe("still served");
     }
+}
+
+#[test]
+fn others_are_answered_while_one_that_wakes_is_sent_what_waits() {
+    const MESSAGES: usize = 30_000;
+    let host = probes(&format!("worker-threads 1\n{NARROW}"));
+    let mut bystander = subscribed(Client::ws(&host.addr("main"), "/off"));
+    let mut sleeper = subscribed(deflating(&host.addr("narrow"), "/dedicated"));
+    let word = noise(64, 1);
+    // Few at a time: a socket holds a number of writes, however short they are.
+    for from in (0..MESSAGES).step_by(10) {
+        bystander.text(&format!("publish news {word} {from} {}", from + 10));
+        for number in from..from + 10 {
+            bystander.expect_text(&format!("{word} {number}"));
+        }
+    }
+    let heard = AtomicUsize::new(0);
+    let mut answers = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..MESSAGES {
+                sleeper.expect_text(&format!("{word} {number}"));
+                heard.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        // What the socket held has been read by then, and much still waits.
+        let counted = MESSAGES / 3..MESSAGES * 2 / 3;
+        while heard.load(Ordering::Relaxed) < counted.end {
+            bystander.echo_of_probe("still served");
+            answers += usize::from(counted.contains(&heard.load(Ordering::Relaxed)));
+        }
+    });
+    assert!(answers > 20, "{answers} answers while thousands of messages were compressed");
 }
