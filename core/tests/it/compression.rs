@@ -364,7 +364,8 @@ impl Ws {
 /// A listener whose sockets hold little, so that messages wait in the host.
 const NARROW: &str = "<listener narrow>\naddress ./narrow.sock\n</listener>";
 
-/// What comes to one that does not read for a while is all there, in order.
+/// What comes to one that does not read for a while is all there, in order. It is 2.4 MB, and a
+/// socket holds 208 KiB.
 fn check_sleeper(path: &str, offer: Option<&Offer>) {
     const ROUNDS: usize = 400;
     let limits = "<limits>\nsoft-backlog 64MB\nmax-backlog 256MB\n</limits>";
@@ -391,7 +392,6 @@ fn check_sleeper(path: &str, offer: Option<&Offer>) {
         // By then all of it is written or waits.
         listener.expect(&published[round]);
     }
-    assert!(ROUNDS * 6000 > 8 * 212_992, "it must be more than a socket holds");
     while !published.is_empty() || !answered.is_empty() {
         let event = sleeper.next();
         let queue = if published.front() == Some(&event) { &mut published } else { &mut answered };
