@@ -382,6 +382,35 @@ test("it works by keyboard alone, and fits a narrow phone", within, async () => 
   await page.context().close();
 });
 
+test("the pages and the browser's own messages pass through compression", within, async () => {
+  const { port } = host;
+  assert.equal(await host.stop(), 0, host.log);
+  host = await Host.start(port, feedConf, "dedicated");
+  const { ann, bob } = await twoInRoom("compressed");
+  for (let i = 0; i < 20; i++) await say(i % 2 ? ann : bob, `the same words again and again, ${i}.`);
+  for (const page of [ann, bob]) for (let i = 0; i < 20; i++) await heard(page, `again and again, ${i}.`);
+  await echoAll(ann);
+
+  // Each length twice: the second may refer to the first. Even those that get no shorter come back.
+  const said = await bob.evaluate(async () => {
+    const socket = new WebSocket(`ws://${location.host}/echo`);
+    await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
+    const noise = (length) => Array.from(crypto.getRandomValues(new Uint8Array(length)), (byte) => byte.toString(16));
+    for (const length of [0, 1, 63, 64, 1000, 65_536, 65_536, 1_000_000, 1_000_000]) {
+      const alike = "again and again ".repeat(length).slice(0, length);
+      for (const text of [alike, noise(Math.min(length, 65_536)).join("")]) {
+        const answer = new Promise((resolve) => (socket.onmessage = resolve));
+        socket.send(text);
+        if ((await answer).data !== text) throw new Error(`${length} characters came back as others`);
+      }
+    }
+    socket.close();
+    return socket.extensions;
+  });
+  assert.match(said, /^permessage-deflate/);
+  for (const page of [ann, bob]) await page.context().close();
+});
+
 test("the pages asked nobody but the host, and complained only of lost connections", within, () => {
   const foreign = requests.filter((url) => new URL(url).host !== host.address);
   assert.deepEqual(foreign, []);

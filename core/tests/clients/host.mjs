@@ -12,7 +12,7 @@ export const root = resolve(fileURLToPath(import.meta.url), "../../../..");
 const patience = 30_000; // milliseconds, to become ready and to end; less than a test has
 const program = process.env.SWITCHBOARD ?? join(root, "target/debug/switchboard");
 
-const conf = (home, port, more) => `
+const conf = (home, port, more, compression) => `
 instancehome ${home}
 plugin-path ${root}/target/debug
 <listener main>
@@ -24,6 +24,7 @@ plugin-path ${root}/target/debug
   </static>
 </http>
 <websocket /chat>
+  compression ${compression}
   <plugin chat>
     <config>
       history 50
@@ -31,6 +32,7 @@ plugin-path ${root}/target/debug
   </plugin>
 </websocket>
 <websocket /echo>
+  compression ${compression}
   <plugin echo />
 </websocket>
 ${more}
@@ -64,9 +66,9 @@ export class Host extends Program {
   #process;
 
   /** Resolves when the host is ready. Port 0 is any free one; a restart asks for the same again. `more` is conf. */
-  static async start(port = 0, more = "") {
+  static async start(port = 0, more = "", compression = "off") {
     const host = new Host();
-    await host.#start(port, more);
+    await host.#start(port, more, compression);
     return host;
   }
 
@@ -103,9 +105,9 @@ export class Host extends Program {
     return this.#process.exitCode;
   }
 
-  async #start(port, more) {
+  async #start(port, more, compression) {
     const file = join(this.#home, "zope.conf");
-    writeFileSync(file, conf(this.#home, port, more));
+    writeFileSync(file, conf(this.#home, port, more, compression));
     this.#process = spawn(program, ["serve", "-c", file], { stdio: ["ignore", "inherit", "pipe"] });
     this.follow(this.#process.stderr);
     const killing = setTimeout(() => this.#process.kill("SIGKILL"), patience);
