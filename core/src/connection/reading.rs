@@ -12,6 +12,9 @@ use crate::stream::{NEVER, Received};
 
 /// Reads of one connection in one turn, so that a busy one does not starve the others.
 const READS: usize = 4;
+/// Messages and control frames of one connection in one turn, for the same reason: a read may hold
+/// thousands.
+const EVENTS: usize = 512;
 
 /// A longer message of a client that ends is not waited for: its Close frame may stand behind it,
 /// and what it says counts no more.
@@ -58,6 +61,8 @@ enum Outcome {
     Drained,
     /// The rest waits until the endpoint or the client has caught up.
     Paused,
+    /// The rest is for the next turn.
+    Enough,
     /// The connection ends.
     Ended(Cause),
     /// The row has gone, or is past the point where messages count.
@@ -67,6 +72,9 @@ enum Outcome {
 impl Shard {
     /// The socket may have something to read.
     pub(super) fn read(&self, conn: ConnId, buffer: &mut [u8], until: Until) {
+        if self.take_in_rest(conn) {
+            return;
+        }
         for _ in 0..READS {
             let received = {
                 let mut rows = self.rows.borrow_mut();
@@ -76,12 +84,16 @@ impl Shard {
             };
             match received {
                 Ok(Received::Bytes(count)) => {
-                    self.take_in(conn, &mut buffer[..count]);
-                    if until == Until::Short && count < buffer.len() {
+                    let has_rest = self.take_in(conn, &mut buffer[..count]);
+                    if has_rest || until == Until::Short && count < buffer.len() {
                         return;
                     }
                 }
-                Ok(Received::More(count)) => self.take_in(conn, &mut buffer[..count]),
+                Ok(Received::More(count)) => {
+                    if self.take_in(conn, &mut buffer[..count]) {
+                        return;
+                    }
+                }
                 Ok(Received::Nothing) => return,
                 Ok(Received::End) => return self.finished(conn),
                 Err(_) => return self.lost(conn),
@@ -107,6 +119,19 @@ impl Shard {
         }
     }
 
+    /// Works off what a turn before has left; true if there is still some.
+    fn take_in_rest(&self, conn: ConnId) -> bool {
+        let mut input = {
+            let mut rows = self.rows.borrow_mut();
+            let Some(row) = rows.get(conn).filter(|row| !row.paused) else { return false };
+            match &mut row.rare {
+                Some(rare) if !rare.input.is_empty() => std::mem::take(&mut rare.input),
+                _ => return false,
+            }
+        };
+        self.take_in(conn, &mut input)
+    }
+
     /// Has the next turn read the socket, once, whoever asks for it: a client that sends faster than
     /// it is read would else be read once more in each turn.
     pub(super) fn schedule_read(&self, conn: ConnId, row: &mut Row) {
@@ -127,8 +152,9 @@ impl Shard {
     }
 
     /// Works off a batch of input; the replies leave in one write.
-    pub(super) fn take_in(&self, conn: ConnId, input: &mut [u8]) {
-        let Some(mut batch) = self.begin(conn) else { return };
+    /// True if there is a rest, which comes before what the socket has.
+    pub(super) fn take_in(&self, conn: ConnId, input: &mut [u8]) -> bool {
+        let Some(mut batch) = self.begin(conn) else { return false };
         let mut at = 0;
         let mut outcome = self.decode(conn, &mut batch, input, &mut at);
         if let Some(row) = self.rows.borrow_mut().get(conn) {
@@ -141,6 +167,10 @@ impl Shard {
                     *left = self.now();
                     self.arm(conn, row);
                 }
+            }
+            if let Outcome::Enough = outcome {
+                row.rare().input = input[at..].to_vec();
+                self.schedule_read(conn, row);
             }
             row.forget_input();
             if row.held_bytes() != row.counted {
@@ -155,7 +185,9 @@ impl Shard {
             Outcome::Ended(cause) => self.end(conn, cause),
             Outcome::Paused => self.resume_if_possible(conn),
             Outcome::Drained | Outcome::Gone => {}
+            Outcome::Enough => return true,
         }
+        false
     }
 
     fn begin(&self, conn: ConnId) -> Option<Batch> {
@@ -184,7 +216,7 @@ impl Shard {
 
     fn decode(&self, conn: ConnId, batch: &mut Batch, input: &mut [u8], at: &mut usize) -> Outcome {
         let limits = batch.limits;
-        loop {
+        for _ in 0..EVENTS {
             let event = if batch.compresses {
                 batch.decoder.next_in(&mut self.engine.borrow_mut(), &limits, input, at)
             } else {
@@ -223,6 +255,7 @@ impl Shard {
                 }
             }
         }
+        if *at < input.len() { Outcome::Enough } else { Outcome::Drained }
     }
 
     /// True if so much waits for the client that reading should pause.
