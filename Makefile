@@ -11,7 +11,7 @@ FUZZED       := $(notdir $(wildcard core/fuzz/corpus/*))
 FUZZ_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint autobahn idle crowd instructions fuzz doc clean tools
+.PHONY: help run test fmt lint autobahn bench benched performance idle crowd instructions fuzz doc clean tools
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -49,6 +49,19 @@ autobahn: tools ## run the Autobahn testsuite on every path, and write docs/conf
 	@command -v python3 >/dev/null || $(call install,python3 python3-venv)
 	cargo build --package switchboard --package switchboard-plugin-echo
 	core/tests/autobahn/run $(AUTOBAHN)
+
+# The peers are a workspace of their own, so that nothing else builds them.
+BENCH := cargo run --release --manifest-path core/bench/Cargo.toml --target-dir target/bench --bin bench --
+
+bench: benched ## measure echo, memory, broadcast, opening and deflate beside raw TCP and other engines
+	$(BENCH)
+
+performance: benched ## the same, and write docs/performance.md and its plot
+	$(BENCH) --write
+
+benched: tools
+	cargo build --release --package switchboard --package switchboard-plugin-echo
+	cargo build --release --manifest-path core/bench/Cargo.toml --target-dir target/bench
 
 idle: tools ## measure memory and CPU with 10,000 idle connections
 	cargo build --release --package switchboard $(PLUGINS:%=--package switchboard-plugin-%)
