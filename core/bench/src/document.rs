@@ -33,7 +33,7 @@ pub(crate) fn write(plan: &Plan, figures: &Figures) -> Outcome<()> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
     let mut text = format!("# Performance\n\n{METHOD}\n## Figures\n\n");
     writeln!(text, "{} rounds, on {}.", plan.rounds, machine()?)?;
-    writeln!(text, "With {}.\n", versions())?;
+    writeln!(text, "With {}; the older tokio-tungstenite is axum's own.\n", versions())?;
     writeln!(text, "![Ratios of CPU time to the base line](performance.svg)\n")?;
     for (row, lines) in figures.rows() {
         writeln!(text, "### {}\n", capital(&row.title))?;

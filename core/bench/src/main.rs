@@ -42,7 +42,7 @@ fn main() -> Outcome<()> {
     println!("{figures}");
     let path = server::built("").join("performance.csv");
     std::fs::write(&path, figures.to_csv())?;
-    println!("every single figure: {}", path.display());
+    println!("every single figure: target/performance.csv");
     if std::env::args().any(|argument| argument == "--write") {
         document::write(&plan, &figures)?;
     }
