@@ -86,7 +86,7 @@ static LIMITS: SectionType = SectionType {
             .doc("Bytes waiting for a client at which nothing more is taken for it."),
         Key::new("max-memory", Kind::ByteSizeOrZero, Default("1GB")).doc(
             "Bytes that all clients together may hold, waiting for them or in messages that they \
-                  have not finished; 0 is no limit.",
+                  have not finished, without what topics retain; 0 is no limit.",
         ),
         Key::new("slow-timeout", Kind::Time, Default("30s"))
             .doc("A client that stays above soft-backlog without progress for so long is closed."),
@@ -112,8 +112,9 @@ static TOPICS: SectionType = SectionType {
     keys: &[
         Key::new("max-topics", Kind::Whole(1, u32::MAX as u64), Default("100000"))
             .doc("Topics at one time."),
-        Key::new("max-history", Kind::ByteSizeOrZero, Default("1MB"))
-            .doc("Bytes of retained messages of one topic; 0 keeps none."),
+        Key::new("max-history", Kind::ByteSizeOrZero, Default("1MB")).doc(
+            "Bytes of retained messages of one topic, not counted in max-memory; 0 keeps none.",
+        ),
         Key::new("keep-empty", Kind::TimeOrZero, Default("1h"))
             .doc("How long a topic without members keeps its history."),
     ],
@@ -193,7 +194,7 @@ static EXTERNAL: SectionType = SectionType {
         ),
         Key::new("argument", Kind::Words, Off("--title=The feed"))
             .many()
-            .doc("One more argument, taken as it is: it may have blanks."),
+            .doc("One more argument of the program, taken as it is: it may have blanks."),
         Key::new("socket", Kind::Path, Off("var/feed.sock"))
             .doc("A Unix socket on which a program listens that the host does not start."),
         Key::new("start-timeout", Kind::Time, Default("10s"))
@@ -214,7 +215,8 @@ static FORWARD: SectionType = SectionType {
     keys: &[
         Key::new("url", Kind::Url, Required("ws://127.0.0.1:9000/app")).doc(
             "The server that answers: ws://HOST:PORT/PATH, the same with wss:// for TLS, or \
-                  ws+unix:/PATH/OF/SOCKET:/PATH for one on a Unix socket.",
+                  ws+unix:/PATH/OF/SOCKET:/PATH for one on a Unix socket, below instancehome if \
+                  its path does not begin with a '/'.",
         ),
         Key::new("ca", Kind::Path, Off("etc/ca.pem")).doc(
             "A file in PEM with the certificates that may sign that of a wss:// server; without \
@@ -232,7 +234,8 @@ static FORWARD: SectionType = SectionType {
     ],
     sections: &[],
     free: false,
-    doc: "Another WebSocket server, which each client gets a connection to.",
+    doc: "Another WebSocket server, which each client gets a connection to; the log says why one did \
+          not.",
 };
 
 static STATIC: SectionType = SectionType {
