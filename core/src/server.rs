@@ -9,7 +9,9 @@ use tokio::runtime::LocalOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::conf::{EndpointSettings, ForwardSettings, PluginSettings, Settings, WebSocketSettings};
+use crate::conf::{
+    EndpointSettings, ForwardSettings, NoProgram, PluginSettings, Settings, WebSocketSettings,
+};
 use crate::connection::{MAILBOX, Shard};
 use crate::endpoint::external::ExternalEndpoint;
 use crate::endpoint::forward::ForwardEndpoint;
@@ -61,6 +63,14 @@ pub enum ServeError {
         prefix: String,
         /// What is wrong.
         source: Box<RootsError>,
+    },
+    /// A program. Only a check says so.
+    #[error("{at}: {source}")]
+    Program {
+        /// Place in the conf, section and key.
+        at: String,
+        /// What is wrong.
+        source: NoProgram,
     },
     /// TLS itself.
     #[error("TLS: {0}")]
@@ -157,14 +167,14 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
 /// What a check has found.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// The host would not start.
+    /// The host would not start, or nobody would answer at one of its prefixes.
     pub problems: Vec<ServeError>,
     /// It would, and somebody should see to it.
     pub warnings: Vec<String>,
 }
 
 /// Tries what the conf names, short of serving: certificates are read, every plugin is found and
-/// loaded, and a child process makes an instance for each section.
+/// loaded, and a child process makes an instance for each section, and every program is found.
 pub fn check(settings: &Settings) -> Checked {
     let mut checked = Checked::default();
     for certificate in certificates(settings).flatten() {
@@ -173,6 +183,7 @@ pub fn check(settings: &Settings) -> Checked {
             Err(error) => checked.problems.push(error.into()),
         }
     }
+    checked.warnings.extend(settings.websockets.iter().filter_map(no_directory));
     let libraries = match libraries(settings) {
         Ok(libraries) => libraries,
         Err(error) => {
@@ -188,10 +199,21 @@ pub fn check(settings: &Settings) -> Checked {
             })
             .err(),
         EndpointSettings::Forward(forward) => trust(section, forward).err(),
-        EndpointSettings::External(_) => None,
+        EndpointSettings::External(external) => {
+            let found = external.target.program(std::env::var_os("PATH").as_deref());
+            let at = external.target_at.clone();
+            found.err().map(|source| ServeError::Program { at, source })
+        }
     };
     checked.problems.extend(settings.websockets.iter().filter_map(problem));
     checked
+}
+
+/// A socket that no program can listen on, as long as its directory is not there.
+fn no_directory(section: &WebSocketSettings) -> Option<String> {
+    let EndpointSettings::External(external) = &section.endpoint else { return None };
+    let directory = external.target.missing_directory()?;
+    Some(format!("{}: there is no directory {}", external.target_at, directory.display()))
 }
 
 fn system(what: &'static str) -> impl Fn(std::io::Error) -> ServeError {

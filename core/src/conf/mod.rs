@@ -17,6 +17,7 @@ mod load;
 mod mounts;
 mod overrides;
 mod place;
+mod program;
 mod provide;
 mod raw;
 pub mod schema;
@@ -28,6 +29,7 @@ mod unknown;
 pub use datatype::Wrong;
 pub use error::{ConfError, ConfErrors, render};
 pub use load::load;
+pub use program::NoProgram;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -255,6 +257,8 @@ pub enum EndpointSettings {
 pub struct ExternalSettings {
     /// What is started, or connected to.
     pub target: ExternalTarget,
+    /// Where that stands, `FILE:LINE: ` with the section and the key behind it.
+    pub target_at: String,
     /// `start-timeout`: from the start to the first READY. Default 10s.
     pub start_timeout: Duration,
     /// `stop-timeout`: from the end of the link to SIGTERM, and from that to SIGKILL. Default 5s.

@@ -196,29 +196,7 @@ impl Settling<'_> {
         mount: &Mount,
     ) -> Option<ExternalSettings> {
         let directive = format!("<websocket {}> <external>", mount.prefix);
-        let target = match (&raw.program, &raw.socket) {
-            (Some(program), None) => {
-                let mut words = value(program).split_whitespace().map(str::to_owned);
-                let first = words.next().unwrap_or_default();
-                let program =
-                    if first.contains('/') { self.below_home(&first) } else { first.into() };
-                let more = raw.argument.iter().map(|argument| value(argument).clone());
-                ExternalTarget::Program { program, arguments: words.chain(more).collect() }
-            }
-            (None, Some(socket)) => ExternalTarget::Socket(self.below_home(value(socket))),
-            (Some(_), Some(socket)) => {
-                let message = "there is a program already; the host starts a program, or connects \
-                               to a socket, not both";
-                self.faults.of(self.places, socket.tag(), &format!("{directive} socket"), message);
-                return None;
-            }
-            (None, None) => {
-                let message = "there is neither a program nor a socket; write 'program \
-                               path/to/program', or 'socket path/to/socket' for one that listens";
-                self.faults.of(self.places, header, &directive, message);
-                return None;
-            }
-        };
+        let (target, target_at) = self.external_target(raw, header, &directive)?;
         let config = config_lines(&raw.config);
         let bytes = config.iter().map(|(key, value)| key.len() + value.len() + 16).sum::<usize>();
         if bytes > PROGRAM_CONFIG_BYTES_MAX {
@@ -231,12 +209,60 @@ impl Settling<'_> {
         }
         Some(ExternalSettings {
             target,
+            target_at,
             config,
             drain_timeout: *value(&raw.drain_timeout),
             start_timeout: *value(&raw.start_timeout),
             stop_timeout: *value(&raw.stop_timeout),
             at: self.at(header),
         })
+    }
+
+    /// Exactly one of program and socket, and where it is named.
+    fn external_target(
+        &mut self,
+        raw: &RawExternal,
+        header: Tag,
+        directive: &str,
+    ) -> Option<(ExternalTarget, String)> {
+        let key = |tag: Tag, key| format!("{}: {directive} {key}", self.at(tag));
+        match (&raw.program, &raw.socket) {
+            (Some(given), None) => {
+                let mut words = value(given).split_whitespace().map(str::to_owned);
+                let first = words.next().unwrap_or_default();
+                let program =
+                    if first.contains('/') { self.below_home(&first) } else { first.into() };
+                let more = raw.argument.iter().map(|argument| value(argument).clone());
+                let arguments = words.chain(more).collect();
+                Some((ExternalTarget::Program { program, arguments }, key(given.tag(), "program")))
+            }
+            (None, Some(socket)) => {
+                let target_at = key(socket.tag(), "socket");
+                if let Some(argument) = raw.argument.first() {
+                    let message = "an argument is for a program that the host starts, and this one \
+                                   listens on a socket";
+                    let directive = format!("{directive} argument");
+                    self.faults.of(self.places, argument.tag(), &directive, message);
+                    return None;
+                }
+                Some((ExternalTarget::Socket(self.below_home(value(socket))), target_at))
+            }
+            (Some(_), Some(socket)) => {
+                let message = "there is a program already; the host starts a program, or connects \
+                               to a socket, not both";
+                self.faults.of(self.places, socket.tag(), &format!("{directive} socket"), message);
+                None
+            }
+            (None, None) => {
+                let message = "there is neither a program nor a socket; write 'program \
+                               path/to/program', or 'socket path/to/socket' for one that listens";
+                // A key that is misspelt may be the one.
+                if !self.faults.incomplete {
+                    self.faults.of(self.places, header, directive, message);
+                }
+                None
+            }
+        }
     }
 
     fn forward(&mut self, raw: &RawForward, mount: &Mount) -> ForwardSettings {

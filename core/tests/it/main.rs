@@ -4,6 +4,7 @@
 
 mod answers;
 mod bench;
+mod check;
 mod compression;
 mod connect;
 mod external;

@@ -75,6 +75,21 @@ pub(super) const CASES: &str = "
 </websocket>
 => zope.conf:7: <websocket /feed> <external> socket: there is a program already; the host starts a program, or connects to a socket, not both
 ----
+<websocket /feed>
+  <external>
+    argument --quiet
+    socket var/feed.sock
+  </external>
+</websocket>
+=> zope.conf:6: <websocket /feed> <external> argument: an argument is for a program that the host starts, and this one listens on a socket
+----
+<websocket /feed>
+  <external>
+    progam bin/feed
+  </external>
+</websocket>
+=> zope.conf:6: <websocket /feed> <external> progam: unknown key; did you mean 'program'?
+----
 <websocket /app>
   <forward>
   </forward>
