@@ -18,8 +18,8 @@ pub struct Options {
     #[arg(short, long, value_enum, default_value = "echo")]
     mode: Do,
     /// How many connections there are at a time
-    #[arg(short = 'n', long, value_name = "COUNT", default_value = "100")]
-    connections: usize,
+    #[arg(short = 'n', long, value_name = "COUNT", default_value = "100", value_parser = one_or_more())]
+    connections: u32,
     /// How many messages of a connection may be on their way to their echo
     #[arg(short, long, value_name = "COUNT", default_value = "1")]
     depth: usize,
@@ -138,7 +138,7 @@ pub fn bench(options: &Options) -> ExitCode {
 impl Options {
     fn plan(&self) -> Plan {
         let mut plan = Plan::new(self.url.clone());
-        plan.connections = self.connections;
+        plan.connections = self.connections as usize;
         plan.threads = self.threads;
         plan.mode = match self.mode {
             Do::Echo => Mode::Echo { depth: self.depth.max(1) },
@@ -167,6 +167,10 @@ impl Options {
         plan.seed = self.seed;
         plan
     }
+}
+
+fn one_or_more() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..)
 }
 
 fn percent() -> clap::builder::RangedI64ValueParser<u8> {

@@ -76,7 +76,9 @@ fn what_goes_wrong_is_the_exit_status() {
     assert_eq!(status, Some(69), "{report:#}");
     let failed = json!({"the server answered 404 instead of 101": 2});
     assert_eq!(report["connections"]["failed"], failed);
-    for options in [["--abort", "101"], ["--size", "15"], ["--rate", "0"], ["--mode", "dance"]] {
+    for options in
+        [["-n", "0"], ["--abort", "101"], ["--size", "15"], ["--rate", "0"], ["--mode", "dance"]]
+    {
         assert_eq!(bench(&url, &options).0, Some(64), "{options:?}");
     }
     let (status, _) = bench(&url, &["--abort", "60", "--slow", "60"]);
