@@ -33,7 +33,10 @@ impl Link {
             self.count(HEADER_BYTES + data.payload.len(), inner)?;
         }
         let Inner { streams, ids, out, .. } = inner;
-        let Some(row) = streams.get_mut(&stream) else { return Ok(ids.check_dead(stream)?) };
+        let Some(row) = streams.get_mut(&stream) else {
+            ids.check_dead(stream)?;
+            return inner.late.count(inner.last_heard);
+        };
         let before = row.state;
         let step = row.state.step(Side::Endpoint, kind);
         let outcome = match step {

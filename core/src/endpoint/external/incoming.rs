@@ -14,6 +14,39 @@ use super::supervisor::Event;
 /// Bytes that may wait for a program that asks more than it reads answers.
 const ANSWERS_BYTES_MAX: usize = 16 << 20;
 
+/// Frames that are handled before the shard looks at its other sockets.
+const FRAMES_IN_A_TURN: usize = 256;
+
+/// What a link may still do in this turn of its shard. Bytes alone are no bound: a read holds
+/// thousands of small frames, and one frame names thousands of streams.
+pub(super) struct Turn {
+    frames_left: usize,
+}
+
+impl Turn {
+    pub(super) fn new() -> Self {
+        Self { frames_left: FRAMES_IN_A_TURN }
+    }
+
+    /// For the end of a link, whose bytes are bounded.
+    pub(super) fn without_end() -> Self {
+        Self { frames_left: usize::MAX }
+    }
+
+    fn is_over(&self) -> bool {
+        self.frames_left == 0
+    }
+
+    /// A frame comes; a message for many counts for each that it names.
+    fn spend(&mut self, frame: &Frame<'_>) {
+        let named = match frame {
+            Frame::Multicast(multicast) => multicast.streams.iter().len(),
+            _ => 0,
+        };
+        self.frames_left = self.frames_left.saturating_sub(named.max(1));
+    }
+}
+
 /// What ends the link.
 pub(super) struct Fault {
     pub(super) code: ErrorCode,
@@ -32,22 +65,36 @@ fn does_not_read() -> Fault {
 }
 
 impl Link {
-    /// Handles bytes that have come. On the link's shard only.
-    pub(super) fn take_in(&self, bytes: &[u8]) -> Result<(), String> {
+    /// Handles bytes that have come, behind those that are left; true if the turn was over before
+    /// their end. On the link's shard only.
+    pub(super) fn take_in(&self, bytes: &[u8], turn: &mut Turn) -> bool {
         let mut guard = self.lock();
         if guard.phase == LinkState::Over {
             // Whatever it is, it comes behind the last word.
-            return Ok(());
+            return false;
         }
         let State { phase, ready, draining, reader, inner } = &mut *guard;
-        inner.last_heard = Instant::now();
-        inner.pings = 0;
-        reader.feed(bytes);
+        if !bytes.is_empty() {
+            inner.last_heard = Instant::now();
+            inner.pings = 0;
+            reader.feed(bytes);
+        }
+        let mut left = false;
         let fault = loop {
+            if turn.is_over() {
+                left = reader.waiting_bytes() > 0;
+                break None;
+            }
             let handled = match reader.read() {
-                Ok(Some(frame)) => self.handle(&frame, phase, ready, draining, inner),
+                Ok(Some(frame)) => {
+                    turn.spend(&frame);
+                    self.handle(&frame, phase, ready, draining, inner)
+                }
                 Ok(None) => break None,
-                Err(error) => self.answer_fault(&error, inner),
+                Err(error) => {
+                    turn.frames_left -= 1;
+                    self.answer_fault(&error, inner)
+                }
             };
             if let Err(fault) = handled {
                 break Some(fault);
@@ -57,13 +104,13 @@ impl Link {
         let fault = fault.or_else(|| too_much().then(does_not_read));
         let Some(fault) = fault else {
             self.see_whether_drained(&mut guard);
-            return Ok(());
+            return left;
         };
         let text = format!("it broke the protocol: {}", fault.text);
         self.go_away(&mut guard, fault.code, &fault.text);
         drop(guard);
         tracing::error!("{}: {text}", self.about.prefix);
-        Ok(())
+        false
     }
 
     fn answer_fault(&self, error: &ParseError, inner: &mut Inner) -> Result<(), Fault> {
@@ -156,5 +203,32 @@ impl Link {
             CreditFrame { stream: 0, bytes, messages }.encode(&mut inner.out);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use switchboard_protocol::{Multicast, Streams};
+
+    use super::*;
+
+    #[test]
+    fn a_turn_ends_by_its_frames() {
+        let mut turn = Turn::new();
+        for _ in 0..FRAMES_IN_A_TURN {
+            assert!(!turn.is_over());
+            turn.spend(&Frame::Closed { stream: 1 });
+        }
+        assert!(turn.is_over());
+    }
+
+    #[test]
+    fn each_stream_that_a_frame_names_counts() {
+        let named = [[1; 4]; 1000];
+        let multicast =
+            Multicast { streams: Streams::new(&named), text: true, more: false, payload: b"" };
+        let mut turn = Turn::new();
+        turn.spend(&Frame::Multicast(multicast));
+        assert!(turn.is_over());
     }
 }

@@ -16,6 +16,7 @@ use switchboard_protocol::{
 
 use super::About;
 use super::heartbeat::Stall;
+use super::late::Late;
 use super::said::Said;
 use super::socket::LinkSource;
 use super::stream::{Outlet, Stream};
@@ -101,6 +102,7 @@ pub(super) struct Inner {
     pub(super) pings: u32,
     /// The program's.
     pub(super) pings_heard: PingMeter,
+    pub(super) late: Late,
     pub(super) said: Said,
 }
 
@@ -157,6 +159,7 @@ impl Link {
             last_asked: since,
             pings: 0,
             pings_heard: PingMeter::default(),
+            late: Late::new(since),
             said: Said::new(since),
         };
         let state = State {

@@ -3,7 +3,8 @@
 //! `supervisor` starts a `program` and looks after it. `link` is what is known of one run, `socket` how its bytes
 //! come and go, `stream` one connection on it. `incoming` takes the program's frames: `hello`
 //! begins, `answers` are those of a stream, `ends` its last, `topics` the feature of that name,
-//! `unfinished` the messages for many, `said` is for the log. `heartbeat` sees whether anybody is
+//! `unfinished` the messages for many, `late` what comes for streams that
+//! have gone, `said` is for the log. `heartbeat` sees whether anybody is
 //! there, and `draining` lets clients go.
 //! A link lives on one shard, whose poll reads and writes it; every shard may add frames to it.
 
@@ -13,6 +14,7 @@ mod ends;
 mod heartbeat;
 mod hello;
 mod incoming;
+mod late;
 mod link;
 mod program;
 mod said;

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use switchboard_protocol::{ErrorCode, LinkState};
 
 use super::heartbeat::Stall;
+use super::incoming::Turn;
 use super::link::{Inner, Link, OUT_BYTES_MAX};
 use super::supervisor::Event;
 use crate::shard::{self, ConnId, Mail};
@@ -15,8 +16,8 @@ use crate::stream::{Ready, Received, Source, SourceId};
 
 /// Reads in one turn of the shard.
 const READS: usize = 8;
-/// Turns of reading after a program's end.
-const READS_AT_THE_END: usize = 16;
+/// Reads after a program's end: more than a socket holds.
+const READS_AT_THE_END: usize = 32;
 
 impl Link {
     /// Has the shard write what waits, once for all that is added until then.
@@ -117,12 +118,19 @@ impl Link {
         self.about.shards.face(conn.shard()).mailbox.post(mail);
     }
 
-    /// Reads and handles what has come. On the link's shard only.
-    fn read(&self, buffer: &mut [u8]) -> Result<bool, String> {
-        for _ in 0..READS {
+    /// Reads and handles what has come, and before it what the last turn has left; true if there may
+    /// be more. On the link's shard only.
+    fn read(&self, reads: usize, turn: &mut Turn, buffer: &mut [u8]) -> Result<bool, String> {
+        // Nothing more is read while whole frames are left, so those are a read's at most.
+        if self.take_in(&[], turn) {
+            return Ok(true);
+        }
+        for _ in 0..reads {
             match self.transport.read(buffer) {
                 Ok(Received::Bytes(count) | Received::More(count)) => {
-                    self.take_in(&buffer[..count])?;
+                    if self.take_in(&buffer[..count], turn) {
+                        return Ok(true);
+                    }
                 }
                 Ok(Received::Nothing) => return Ok(false),
                 Ok(Received::End) => return Err("it has closed the link".into()),
@@ -136,12 +144,8 @@ impl Link {
     /// link has ended, even if another process holds its other end. On the link's shard only.
     pub(super) fn ended(&self, why: &str) {
         let mut buffer = vec![0; 64 << 10];
-        // What a socket holds is less; one that is written for ever ends here too.
-        for _ in 0..READS_AT_THE_END {
-            if !matches!(self.read(&mut buffer), Ok(true)) {
-                break;
-            }
-        }
+        // One that is written for ever ends here too.
+        let _ = self.read(READS_AT_THE_END, &mut Turn::without_end(), &mut buffer);
         self.lost(why);
     }
 
@@ -188,7 +192,7 @@ impl Source for LinkSource {
             link.unread.store(true, Ordering::Release);
             link.look_again();
         } else if unread {
-            outcome = link.read(buffer).map(|more| {
+            outcome = link.read(READS, &mut Turn::new(), buffer).map(|more| {
                 link.unread.store(more, Ordering::Release);
                 if more {
                     link.look_again();

@@ -82,13 +82,16 @@ impl Link {
             match self.deliver_one(stream, kind, &payload, inner) {
                 Ok(()) => {}
                 Err(Some(Refused(code, text))) => self.reset_from_here(inner, stream, code, &text),
-                Err(None) => return Err(FrameError::NeverOpened(stream).into()),
+                Err(None) => {
+                    inner.ids.check_dead(stream)?;
+                    inner.late.count(inner.last_heard)?;
+                }
             }
         }
         Ok(())
     }
 
-    /// As a DATA on this stream would; `None` if there never was such a stream.
+    /// As a DATA on this stream would; `None` if there is no such stream.
     fn deliver_one(
         &self,
         stream: u32,
@@ -96,10 +99,8 @@ impl Link {
         payload: &Bytes,
         inner: &mut Inner,
     ) -> Result<(), Option<Refused>> {
-        let Inner { streams, ids, out, .. } = inner;
-        let Some(row) = streams.get_mut(&stream) else {
-            return ids.check_dead(stream).map_err(|_| None);
-        };
+        let Inner { streams, out, .. } = inner;
+        let Some(row) = streams.get_mut(&stream) else { return Err(None) };
         let refused = |error: FrameError| Some(error.into());
         let (_, take) = row.state.step(Side::Endpoint, FrameType::Multicast).map_err(refused)?;
         if take == Take::Ignore {

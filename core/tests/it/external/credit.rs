@@ -53,6 +53,28 @@ fn a_program_that_writes_for_ever_harms_its_client_only() {
 }
 
 #[test]
+fn a_program_that_writes_to_the_dead_for_ever_is_ended() {
+    let host = beside("good", "stop-timeout 1s", "");
+    host.wait_for_log("/bad: ready");
+    ws(&host, "/bad").text("!bad late-for-ever");
+    host.wait_for_log("/bad: it broke the protocol: it goes on sending to streams that have ended");
+    goes_on(&host);
+}
+
+#[test]
+fn small_frames_stay_in_their_order() {
+    let host = beside("good", "", "");
+    host.wait_for_log("/bad: ready");
+    for rest in ["", " die"] {
+        let mut client = ws(&host, "/bad");
+        client.text(&format!("!many{rest}"));
+        for at in 0..10_000 {
+            client.expect_text(&at.to_string());
+        }
+    }
+}
+
+#[test]
 fn a_program_that_publishes_for_ever_harms_nobody() {
     // What the link's window lets in is given back as it is read, so this breaks no rule.
     let host = beside("good", "stop-timeout 1s", "");
