@@ -122,9 +122,17 @@ impl Link {
 
     fn data(&self, data: &Data<'_>, row: &mut Stream, out: &mut Vec<u8>) -> Result<(), Refused> {
         row.grant.received(data.payload.len(), row.incoming.is_idle())?;
-        let Some(whole) = row.incoming.push(data, self.about.message_bytes_max)? else {
+        let whole = row.incoming.push(data, self.about.message_bytes_max)?;
+        let Some(whole) = whole else {
+            row.charge.set(row.incoming.waiting_bytes());
+            if self.about.owner.budget.is_full() {
+                let text = "no room for an unfinished message: max-memory is used up";
+                return Err(Refused(ErrorCode::LIMIT, text.into()));
+            }
             return Ok(());
         };
+        // It counts for its client from here on.
+        row.charge.set(0);
         if whole.text && simdutf8::basic::from_utf8(&whole.payload).is_err() {
             return Err(FrameError::MessageNotUtf8.into());
         }

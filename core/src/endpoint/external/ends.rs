@@ -24,7 +24,7 @@ impl Link {
         let _ = self.about.shards.answer(conn, self.about.number, Answer::Reject(reject));
     }
 
-    /// The program broke a rule on a stream: RESET.
+    /// The program broke a rule on a stream, or there is no room for what it says there: RESET.
     pub(super) fn reset_from_here(
         &self,
         inner: &mut Inner,
@@ -33,9 +33,15 @@ impl Link {
         text: &str,
     ) {
         let Some(row) = inner.streams.remove(&stream) else { return };
-        tracing::error!("{}: it broke the protocol on stream {stream}: {text}", self.about.prefix);
+        let prefix = &self.about.prefix;
         Reset { stream, code, text }.encode(&mut inner.out);
-        self.drop_client(&row, CloseCode::INTERNAL, "", 502);
+        if code == ErrorCode::LIMIT {
+            tracing::warn!("{prefix}: stream {stream} is reset: {text}");
+            self.drop_client(&row, CloseCode::TRY_AGAIN_LATER, "", 503);
+        } else {
+            tracing::error!("{prefix}: it broke the protocol on stream {stream}: {text}");
+            self.drop_client(&row, CloseCode::INTERNAL, "", 502);
+        }
         self.flush_soon();
     }
 

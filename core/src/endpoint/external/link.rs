@@ -24,7 +24,7 @@ use super::supervisor::Event;
 use super::topics::Topics;
 use super::unfinished::Unfinished;
 use crate::endpoint::{Failed, Farewell, Request, Verdict};
-use crate::shard::{self, ConnId};
+use crate::shard::{self, Charge, ConnId};
 use crate::stream::Transport;
 
 /// One link: one run of a program, or one connection to its socket.
@@ -250,7 +250,9 @@ impl Link {
         }
         let window = Window::new(inner.stream_window.0, inner.stream_window.1);
         let grant = Grant::new(inner.stream_grant.0, inner.stream_grant.1);
-        inner.streams.insert(stream, Stream::new(conn, window, grant));
+        inner
+            .streams
+            .insert(stream, Stream::new(conn, window, grant, Charge::new(&self.about.owner)));
         drop(state);
         self.flush_soon();
         Ok(stream)

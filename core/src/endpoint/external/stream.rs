@@ -8,7 +8,7 @@ use switchboard_protocol::{
 };
 
 use crate::endpoint::Session;
-use crate::shard::ConnId;
+use crate::shard::{Charge, ConnId};
 
 /// What the host keeps of it.
 pub(super) struct Stream {
@@ -20,6 +20,8 @@ pub(super) struct Stream {
     pub(super) grant: Grant,
     /// The message that the program is sending.
     pub(super) incoming: Assembly,
+    /// What that message holds of the endpoint's budget.
+    pub(super) charge: Charge,
     /// Messages and bytes that the client's queue has taken, and for which no credit was given back
     /// because more waits there than the soft mark.
     pub(super) withheld: (usize, u32),
@@ -84,13 +86,14 @@ impl Outlet<'_> {
 }
 
 impl Stream {
-    pub(super) fn new(conn: ConnId, window: Window, grant: Grant) -> Self {
+    pub(super) fn new(conn: ConnId, window: Window, grant: Grant, charge: Charge) -> Self {
         Self {
             conn,
             state: StreamState::Opening,
             window,
             grant,
             incoming: Assembly::default(),
+            charge,
             withheld: (0, 0),
             queue: VecDeque::new(),
             ending: false,
@@ -225,9 +228,12 @@ pub(super) fn parts(session: Session) -> (u32, u32) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use switchboard_protocol::{Frame, Limits, Reader};
 
     use super::*;
+    use crate::shard::{Budget, Marks, Owner};
 
     /// The names of the frames that were written.
     fn names(out: &[u8]) -> Vec<&'static str> {
@@ -245,7 +251,10 @@ mod tests {
 
     fn open_stream(window: Window) -> Stream {
         let grant = Grant::new(100, 10);
-        Stream { state: StreamState::Open, ..Stream::new(ConnId::new(0, 0, 1), window, grant) }
+        let (marks, budget) = (Marks { soft: 1, hard: 1 }, Budget::of_host(None));
+        let charge = Charge::new(&Arc::new(Owner { number: 1, marks, budget }));
+        let conn = ConnId::new(0, 0, 1);
+        Stream { state: StreamState::Open, ..Stream::new(conn, window, grant, charge) }
     }
 
     #[test]

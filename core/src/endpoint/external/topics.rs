@@ -10,6 +10,7 @@ use switchboard_protocol::{
 };
 use switchboard_websocket::Kind;
 
+use super::About;
 use super::answers::Refused;
 use super::incoming::Fault;
 use super::link::{Inner, Link};
@@ -111,7 +112,8 @@ impl Link {
         let Publish { topic, except, text, more, retain, payload } = *publish;
         let name = inner.topics.at(topic)?;
         let to = To::Topic { topic, except, retain };
-        let whole = inner.gather(to, text, more, payload, self.about.message_bytes_max)?;
+        let About { message_bytes_max, owner, .. } = &*self.about;
+        let whole = inner.gather(to, text, more, payload, *message_bytes_max, owner)?;
         let Some(whole) = whole else { return Ok(()) };
         let except = inner.streams.get(&except).map(|row| row.conn);
         let message = published(text, &whole.payload);

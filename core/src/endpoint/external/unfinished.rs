@@ -1,19 +1,25 @@
 //! Messages of stream 0, PUBLISH and MCAST: put together, and the second kind delivered.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use switchboard_protocol::{FrameError, FrameType, Multicast, Side, Take};
 use switchboard_websocket::Kind;
 
+use super::About;
 use super::answers::Refused;
 use super::incoming::Fault;
 use super::link::{Inner, Link};
-use crate::shard::Payload;
+use crate::shard::{Charge, Owner, Payload};
 
 /// A message that goes on in the next frame. At most one of a link.
 pub(super) struct Unfinished {
     pub(super) to: To,
     pub(super) text: bool,
     pub(super) payload: Vec<u8>,
+    /// What it holds of the endpoint's budget. As there is one of a link, it is counted and never
+    /// refused.
+    charge: Charge,
 }
 
 /// For whom a message of stream 0 is.
@@ -42,17 +48,19 @@ impl Inner {
         more: bool,
         payload: &[u8],
         message_bytes_max: usize,
+        owner: &Arc<Owner>,
     ) -> Result<Option<Unfinished>, Fault> {
         let mut whole = match self.unfinished.take() {
             Some(begun) if begun.text == text && begun.to.goes_on_with(&to) => begun,
             Some(_) => return Err(FrameError::FragmentMismatch.into()),
-            None => Unfinished { to, text, payload: Vec::new() },
+            None => Unfinished { to, text, payload: Vec::new(), charge: Charge::new(owner) },
         };
         if whole.payload.len() + payload.len() > message_bytes_max {
             return Err(FrameError::MessageTooBig { limit: message_bytes_max }.into());
         }
         whole.payload.extend_from_slice(payload);
         if more {
+            whole.charge.set(whole.payload.len());
             self.unfinished = Some(whole);
             return Ok(None);
         }
@@ -72,7 +80,8 @@ impl Link {
     ) -> Result<(), Fault> {
         let Multicast { text, more, payload, .. } = *multicast;
         let to = To::Streams(multicast.streams.iter().collect());
-        let whole = inner.gather(to, text, more, payload, self.about.message_bytes_max)?;
+        let About { message_bytes_max, owner, .. } = &*self.about;
+        let whole = inner.gather(to, text, more, payload, *message_bytes_max, owner)?;
         let Some(Unfinished { to: To::Streams(streams), payload, .. }) = whole else {
             return Ok(());
         };

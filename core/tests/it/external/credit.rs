@@ -62,6 +62,28 @@ fn a_program_that_writes_to_the_dead_for_ever_is_ended() {
 }
 
 #[test]
+fn unfinished_messages_of_a_program_count() {
+    let host = beside("good", "", "<limits>\nmax-memory 1MB\n</limits>");
+    host.wait_for_log("/bad: ready");
+    let mut first = ws(&host, "/bad");
+    first.echo("before");
+    let mut beginners = [ws(&host, "/bad"), ws(&host, "/bad")];
+    beginners[0].text("!halves 10");
+    first.expect_text("begun");
+    beginners[1].text("!halves 10");
+    beginners[1].expect_close(1013);
+    host.wait_for_log("/bad: stream 3 is reset: no room for an unfinished message: max-memory");
+    // Those of another stream stay, and go with it.
+    first.expect_text("begun");
+    beginners[0].close(1000, "");
+    beginners[0].expect_close(1000);
+    let mut third = ws(&host, "/bad");
+    third.text("!halves 10");
+    first.expect_text("begun");
+    goes_on(&host);
+}
+
+#[test]
 fn small_frames_stay_in_their_order() {
     let host = beside("good", "", "");
     host.wait_for_log("/bad: ready");
