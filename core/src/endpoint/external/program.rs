@@ -9,11 +9,12 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::said::{LINE_BYTES_MAX, printable};
+use super::said::{LINE_BYTES_MAX, Said, printable};
 use super::supervisor::Event;
 
 /// Starts the program of the endpoint at `prefix`, with `link` as its descriptor 3. `events` learns
@@ -62,18 +63,20 @@ pub(super) fn start(
 /// Writes what the program prints into the log.
 fn listen_to(prefix: &str, output: Option<impl Read + Send + 'static>, part: &'static str) {
     let Some(output) = output else { return };
-    let prefix = prefix.to_owned();
+    let prefix = format!("{prefix}{part}");
+    let mut said = Said::new(Instant::now());
     std::thread::spawn(move || {
         let mut lines = BufReader::new(output);
         let mut line = Vec::new();
         loop {
             line.clear();
             match (&mut lines).take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut line) {
-                Ok(0) | Err(_) => return,
+                Ok(0) | Err(_) => return said.tell_dropped(&prefix),
+                Ok(_) if !said.admits(&prefix, Instant::now()) => {}
                 Ok(_) => {
                     let text = String::from_utf8_lossy(&line);
                     let text = printable(text.trim_end(), LINE_BYTES_MAX);
-                    tracing::info!(target: "program", "{prefix}{part}: {text}");
+                    tracing::info!(target: "program", "{prefix}: {text}");
                 }
             }
         }

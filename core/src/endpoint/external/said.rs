@@ -8,11 +8,11 @@ use switchboard_protocol::{Log, LogLevel};
 pub(super) const TEXT_BYTES_MAX: usize = 1 << 10;
 /// What of a line is shown.
 pub(super) const LINE_BYTES_MAX: usize = 8 << 10;
-/// Lines of LOG in a period; more are dropped and counted.
+/// Lines of LOG in a period, and lines of each output; more are dropped and counted.
 const LINES_MAX: u32 = 200;
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// The lines of one link.
+/// The lines of one link, or of one output of a program.
 pub(super) struct Said {
     since: Instant,
     lines: u32,
@@ -26,16 +26,23 @@ impl Said {
 
     /// A LOG frame, unless there were too many.
     pub(super) fn say(&mut self, prefix: &str, line: &Log<'_>, now: Instant) {
+        if self.admits(prefix, now) {
+            write(line.level, &shown(prefix, line));
+        }
+    }
+
+    /// Counts a line; false if there were too many.
+    pub(super) fn admits(&mut self, prefix: &str, now: Instant) -> bool {
         if now.duration_since(self.since) >= PERIOD {
             self.tell_dropped(prefix);
             (self.since, self.lines) = (now, 0);
         }
         if self.lines == LINES_MAX {
             self.dropped += 1;
-            return;
+            return false;
         }
         self.lines += 1;
-        write(line.level, &shown(prefix, line));
+        true
     }
 
     /// Says how many lines were dropped, if any were.

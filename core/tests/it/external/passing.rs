@@ -210,6 +210,20 @@ fn too_many_lines_are_dropped_and_counted() {
 }
 
 #[test]
+fn too_many_lines_of_output_are_dropped_and_counted() {
+    let host = good();
+    let mut ws = ws(&host, "/good");
+    ws.text("!print-flood");
+    ws.echo("all the same");
+    ws.text("!die");
+    ws.expect_text("last words");
+    host.wait_for_log("/good: printed 199");
+    host.wait_for_log(" of its lines were dropped");
+    let printed = host.log().matches("/good: printed ").count();
+    assert!(printed < 50_000, "{printed} lines");
+}
+
+#[test]
 fn one_message_reaches_many_streams() {
     let host = good();
     let mut clients = [ws(&host, "/good"), ws(&host, "/good"), ws(&host, "/good")];
