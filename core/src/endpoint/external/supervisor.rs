@@ -55,6 +55,10 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// A program that was ready for so long has done well: the next wait is the first again.
 const WELL: Duration = Duration::from_secs(60);
 
+/// How long a program that gave no sign of life has for its core after SIGABRT. One that is stopped
+/// ends by SIGKILL only.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(2);
+
 impl Supervisor {
     pub(super) fn start(about: Arc<About>) -> io::Result<Self> {
         let (events, inbox) = channel();
@@ -120,6 +124,12 @@ enum End {
     Stop,
 }
 
+/// A signal and its name.
+type Help = (Signal, &'static str);
+const HELP: [Help; 2] = [(Signal::TERM, "SIGTERM"), (Signal::KILL, "SIGKILL")];
+/// For a program that has had SIGABRT.
+const KILL: [Help; 1] = [(Signal::KILL, "SIGKILL")];
+
 impl Keeper {
     fn run(mut self) {
         loop {
@@ -179,6 +189,7 @@ impl Keeper {
         let start_by = Instant::now() + self.about.settings.start_timeout;
         let mut ready_since: Option<Instant> = None;
         let mut deadline: Option<Deadline> = None;
+        let mut dead = false;
         let why = loop {
             let start_by = ready_since.is_none().then_some(start_by);
             let until = start_by.into_iter().chain(deadline.iter().map(|one| one.at)).min();
@@ -192,6 +203,7 @@ impl Keeper {
                 Ok(Event::Lost(number, why)) if number == run.number => break why,
                 Ok(Event::Dead(number)) if number == run.number => {
                     signal(run.child, Signal::ABORT);
+                    dead = true;
                     break "it gave no sign of life".to_owned();
                 }
                 Ok(Event::Exited(number, status)) if number == run.number => {
@@ -230,7 +242,12 @@ impl Keeper {
         }
         self.clear(run);
         self.lose(run, ready_since);
-        self.end(run, self.about.settings.stop_timeout)
+        let limit = self.about.settings.stop_timeout;
+        if dead {
+            self.end(run, limit.min(ABORT_TIMEOUT), &KILL)
+        } else {
+            self.end(run, limit, &HELP)
+        }
     }
 
     /// What happens next, if it does before `until`.
@@ -293,15 +310,15 @@ impl Keeper {
     fn stop(&mut self, run: &Run) {
         run.link.say_goodbye();
         self.clear(run);
-        self.end(run, self.about.settings.stop_timeout.min(self.about.stop_timeout / 4));
+        self.end(run, self.about.settings.stop_timeout.min(self.about.stop_timeout / 4), &HELP);
     }
 
-    /// Waits for the program's own end, then helps.
-    fn end(&mut self, run: &Run, mut limit: Duration) -> End {
+    /// Waits for the program's own end, then helps, again after `limit`.
+    fn end(&mut self, run: &Run, mut limit: Duration, help: &[Help]) -> End {
         let mut end = End::Again;
         let Some(pid) = run.child else { return end };
-        for help in [None, Some((Signal::TERM, "SIGTERM")), Some((Signal::KILL, "SIGKILL"))] {
-            if let Some((signal, name)) = help {
+        for help in std::iter::once(None).chain(help.iter().map(Some)) {
+            if let Some(&(signal, name)) = help {
                 tracing::warn!("{}: the program still runs: {name}", self.about.prefix);
                 program::signal(Some(pid), signal);
             }

@@ -46,6 +46,19 @@ fn no_program_outlives_a_killed_host() {
 }
 
 #[test]
+fn a_program_that_was_stopped_is_killed_and_comes_back() {
+    let host = beside("beats", "stop-timeout 1h", "");
+    host.wait_for_log("/bad: ready");
+    let mut client = ws(&host, "/bad");
+    kill_process(pid(&mut client), Signal::STOP).unwrap();
+    client.expect_close(1012);
+    host.wait_for_log("/bad: it gave no sign of life");
+    host.wait_for_log("/bad: the program still runs: SIGKILL");
+    again(&host, "/bad", 2).echo("back");
+    assert!(!host.log().contains("SIGTERM"), "{}", host.log());
+}
+
+#[test]
 fn a_program_that_does_not_end_is_killed_and_the_host_ends_well() {
     let mut host = beside("ignores-the-end", "stop-timeout 0.5s", "");
     host.wait_for_log("/bad: deaf");
