@@ -7,7 +7,7 @@ use switchboard_websocket::{CloseCode, Kind, handshake};
 
 use super::incoming::Fault;
 use super::link::{Inner, Link};
-use super::said::{TEXT_BYTES_MAX, printable};
+use super::said::because;
 use super::stream::Stream;
 use crate::endpoint::is_fit_for_response;
 use crate::shard::{self, Answer, Bound, Mail, Payload, Sent};
@@ -71,8 +71,8 @@ impl Link {
             Frame::Reset(reset) => {
                 row.state = before;
                 let Some(row) = streams.remove(&stream) else { return Ok(()) };
-                let text = printable(reset.text, TEXT_BYTES_MAX);
-                tracing::warn!("{}: it resets stream {stream}: {text}", self.about.prefix);
+                let text = because(reset.text);
+                tracing::warn!("{}: it resets stream {stream}{text}", self.about.prefix);
                 let too_big = reset.code == ErrorCode::TOO_BIG;
                 let code = if too_big { CloseCode::TOO_BIG } else { CloseCode::INTERNAL };
                 let status = if reset.code == ErrorCode::LIMIT { 503 } else { 502 };

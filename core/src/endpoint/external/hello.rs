@@ -61,9 +61,35 @@ impl Link {
             ..HelloOk::simple()
         }
         .encode(&mut inner.out);
-        let name = printable(hello.name, TEXT_BYTES_MAX);
-        let version = printable(hello.version, TEXT_BYTES_MAX);
-        tracing::info!("{}: connected with {name:?} {version}", self.about.prefix);
+        tracing::info!("{}: connected{}", self.about.prefix, who(hello.name, hello.version));
         Ok(())
+    }
+}
+
+/// ` with "feed" 1.2`, as far as it has said.
+fn who(name: &str, version: &str) -> String {
+    let version = printable(version, TEXT_BYTES_MAX);
+    match (name, version.as_str()) {
+        ("", "") => String::new(),
+        ("", version) => format!(" with version {version}"),
+        (name, "") => format!(" with {:?}", printable(name, TEXT_BYTES_MAX)),
+        (name, version) => format!(" with {:?} {version}", printable(name, TEXT_BYTES_MAX)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_connected_is_told_as_far_as_it_says() {
+        for (name, version, expected) in [
+            ("feed", "1.2", " with \"feed\" 1.2"),
+            ("feed", "", " with \"feed\""),
+            ("", "1.2", " with version 1.2"),
+            ("", "", ""),
+        ] {
+            assert_eq!(who(name, version), expected);
+        }
     }
 }

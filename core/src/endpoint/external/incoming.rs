@@ -8,7 +8,7 @@ use switchboard_protocol::{
 };
 
 use super::link::{Draining, Inner, Link, State};
-use super::said::{TEXT_BYTES_MAX, printable};
+use super::said::because;
 use super::supervisor::Event;
 
 /// Bytes that may wait for a program that asks more than it reads answers.
@@ -162,8 +162,8 @@ impl Link {
                 encode_frame(&mut inner.out, &Frame::Pong(*opaque));
             }
             Frame::Drain(drain) => {
-                let text = printable(drain.text, TEXT_BYTES_MAX);
-                tracing::info!("{}: it lets its clients go: {text}", self.about.prefix);
+                let text = because(drain.text);
+                tracing::info!("{}: it lets its clients go{text}", self.about.prefix);
                 if *draining == Draining::No {
                     *draining = Draining::Asked;
                     let within = Duration::from_millis(drain.deadline_ms.into());
@@ -171,8 +171,8 @@ impl Link {
                 }
             }
             Frame::GoAway(bye) => {
-                let text = printable(bye.text, TEXT_BYTES_MAX);
-                tracing::warn!("{}: it goes away: {text}", self.about.prefix);
+                let text = because(bye.text);
+                tracing::warn!("{}: it goes away{text}", self.about.prefix);
             }
             Frame::Log(line) => inner.said.say(&self.about.prefix, line, inner.last_heard),
             Frame::Credit(credit) if credit.stream == 0 => {

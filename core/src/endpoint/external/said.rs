@@ -96,6 +96,11 @@ pub(super) fn printable(text: &str, bytes_max: usize) -> String {
     shown
 }
 
+/// What a program says about something, behind the host's words for it: `: full`, or nothing.
+pub(super) fn because(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {}", printable(text, TEXT_BYTES_MAX)) }
+}
+
 fn write(level: LogLevel, line: &str) {
     match level {
         LogLevel::ERROR => tracing::error!(target: "program", "{line}"),
@@ -123,6 +128,12 @@ mod tests {
             assert_eq!(printable(text, 100), expected);
         }
         assert_eq!(printable("\u{e4}\u{e4}", 3), "\u{e4}...");
+    }
+
+    #[test]
+    fn who_gives_no_reason_gets_no_colon() {
+        assert_eq!(because(""), "");
+        assert_eq!(because("full\n"), ": full\\n");
     }
 
     #[test]
