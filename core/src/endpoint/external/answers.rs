@@ -152,7 +152,8 @@ impl Link {
         out: &mut Vec<u8>,
     ) {
         let (about, len) = (&self.about, payload.len());
-        if row.gone {
+        // Behind a message that was refused nothing may follow.
+        if row.gone || row.overrun {
             return row.give_back(stream, len, 1, out);
         }
         // The window bounds what waits, also if a message is longer than all of it: a program that
@@ -164,8 +165,8 @@ impl Link {
                 row.withheld.0 += len;
                 row.withheld.1 += 1;
             }
-            Sent::Again if std::mem::replace(&mut row.overrun, true) => {}
             Sent::Again => {
+                row.overrun = true;
                 let prefix = &about.prefix;
                 tracing::warn!("{prefix}: it sends more than the client of stream {stream} reads");
                 let mail = Mail::Close(row.conn, CloseCode::TRY_AGAIN_LATER, String::new());
