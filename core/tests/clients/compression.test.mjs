@@ -3,30 +3,20 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { on, once } from "node:events";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import WebSocket from "ws";
-import { startHost, Upstream } from "./kinds.mjs";
+import { shareHost, within } from "./kinds.mjs";
 
 const KiB = 1 << 10;
 const MiB = 1 << 20;
-const within = { timeout: 60_000 };
 const modes = {
   "/echo-shared": { isShared: true, bits: 15, threshold: 64 },
   "/echo-dedicated": { isShared: false, bits: 12, threshold: 64 },
   "/echo-widest": { isShared: false, bits: 15, threshold: 0 },
 };
-let upstream;
 let host;
 
-before(async () => {
-  upstream = await Upstream.start();
-  host = await startHost(upstream);
-}, within);
-
-after(async () => {
-  assert.equal(await host.stop(), 0, host.log);
-  assert.equal(await upstream.stop(), 0, upstream.log);
-}, within);
+shareHost((shared) => ({ host } = shared));
 
 /** A client whose `heard` yields what comes, and the answer to its offer. */
 async function open(path, perMessageDeflate) {

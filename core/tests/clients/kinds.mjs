@@ -1,12 +1,17 @@
 // The ways to answer, behind one host: a plugin, programs in C++ and Python, and a forward to another server.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { Host, Program, root } from "./host.mjs";
 
 const here = join(root, "core/tests/clients");
+
+/** What each test has, and what starts and stops around them. */
+export const within = { timeout: 60_000 };
 
 // `path` echoes, and `inOrder` also what comes together with a Close. `closing` closes when asked, and says in a log
 // how its clients end. One that `counts` says "message 7" behind its seventh answer. `compression` is what the
@@ -61,4 +66,19 @@ export async function startHost(upstream) {
   const programs = Object.entries(kinds).filter(([kind]) => /^(cpp|python)/.test(kind));
   for (const [, { path }] of programs) await host.waitFor(new RegExp(`${path}: ready$`, "m"));
   return host;
+}
+
+/** Starts a host and the server behind it for all tests of a file, hands them to `take`, and sees that they end well. */
+export function shareHost(take) {
+  let upstream;
+  let host;
+  before(async () => {
+    upstream = await Upstream.start();
+    host = await startHost(upstream);
+    take({ upstream, host });
+  }, within);
+  after(async () => {
+    assert.equal(await host.stop(), 0, host.log);
+    assert.equal(await upstream.stop(), 0, upstream.log);
+  }, within);
 }

@@ -3,24 +3,15 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import WebSocket from "ws";
-import { kinds, startHost, Upstream } from "./kinds.mjs";
+import { kinds, shareHost, startHost, within } from "./kinds.mjs";
 
 const MiB = 1 << 20;
-const within = { timeout: 60_000 };
 let upstream;
 let host;
 
-before(async () => {
-  upstream = await Upstream.start();
-  host = await startHost(upstream);
-}, within);
-
-after(async () => {
-  assert.equal(await host.stop(), 0, host.log);
-  assert.equal(await upstream.stop(), 0, upstream.log);
-}, within);
+shareHost((shared) => ({ upstream, host } = shared));
 
 /** A test of each kind of endpoint. */
 function everywhere(name, run) {
