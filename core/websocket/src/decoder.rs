@@ -4,7 +4,7 @@
 use crate::ProtocolError;
 use crate::close::CloseFrame;
 use crate::deflate::{Agreed, Engine, Inflates, Inflation, Part, wire_bytes_max};
-use crate::frame::{FrameHeader, OpCode};
+use crate::frame::{FrameHeader, OpCode, ShortHead};
 use crate::mask::apply_mask;
 use crate::message::{Gathered, Kind};
 use crate::phase::{Content, Frame, Phase};
@@ -108,6 +108,9 @@ impl Decoder {
         input: &'a mut [u8],
         at: &mut usize,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
+        if let Some((kind, start)) = self.take_short(limits, input, at) {
+            return Ok(Some(Event::Message { kind, payload: &input[start..*at] }));
+        }
         self.advance(None, limits, input, at)
     }
 
@@ -124,7 +127,39 @@ impl Decoder {
         input: &'a mut [u8],
         at: &mut usize,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
+        if let Some((kind, start)) = self.take_short(limits, input, at) {
+            return Ok(Some(Event::Message { kind, payload: &input[start..*at] }));
+        }
         self.advance(Some(engine), limits, input, at)
+    }
+
+    /// What most input begins with, without a detour: a client's message below 64 KiB, neither
+    /// fragmented nor compressed, that lies there whole. Tells of what kind it is and where its
+    /// payload begins, which ends at `*at`. All else is left to [`step`](Self::step), untouched,
+    /// and so is whatever breaks a rule.
+    #[inline]
+    fn take_short(
+        &self,
+        limits: &Limits,
+        input: &mut [u8],
+        at: &mut usize,
+    ) -> Option<(Kind, usize)> {
+        if self.role != Role::Server || !self.phase.is_boundary() || !self.gathered.is_empty() {
+            return None;
+        }
+        let (head, used) = ShortHead::parse(input.get(*at..)?)?;
+        let start = *at + used;
+        let payload = input.get_mut(start..start + head.payload_len)?;
+        if head.payload_len > limits.message_bytes_max.min(limits.frame_bytes_max) {
+            return None;
+        }
+        apply_mask(payload, head.mask, 0);
+        if head.is_text && utf8::validate(payload).is_err() {
+            apply_mask(payload, head.mask, 0);
+            return None;
+        }
+        *at = start + head.payload_len;
+        Some((if head.is_text { Kind::Text } else { Kind::Binary }, start))
     }
 
     fn advance<'a>(

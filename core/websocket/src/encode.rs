@@ -74,9 +74,11 @@ fn write_frame_with(
 ) {
     let mut header = [0; HEADER_BYTES_MAX];
     let used = encode_header(&mut header, true, rsv1, opcode, payload.len(), mask);
-    out.reserve(used + payload.len());
-    out.extend_from_slice(&header[..used]);
-    let start = out.len();
+    let start = out.len() + used;
+    out.reserve(HEADER_BYTES_MAX + payload.len());
+    // All of it, because a copy whose length is known takes no call.
+    out.extend_from_slice(&header);
+    out.truncate(start);
     out.extend_from_slice(payload);
     if let Some(mask) = mask {
         apply_mask(&mut out[start..], mask, 0);

@@ -102,6 +102,7 @@ impl FrameHeader {
     /// Writes the header to the front of `out`, and tells how many bytes it takes.
     ///
     /// It writes what it is told, also what [`parse`](Self::parse) refuses.
+    #[inline]
     pub fn encode(&self, out: &mut [u8; HEADER_BYTES_MAX]) -> usize {
         let bit = |set: bool, bit: u8| if set { bit } else { 0 };
         out[0] = bit(self.fin, FIN)
@@ -128,6 +129,34 @@ impl FrameHeader {
             used += 4;
         }
         used
+    }
+}
+
+/// The head of what a client sends most: a whole message below 64 KiB in one frame, with no reserved
+/// bit. [`FrameHeader`] reads it too, and everything else.
+pub(crate) struct ShortHead {
+    /// Else it is binary.
+    pub(crate) is_text: bool,
+    pub(crate) mask: [u8; 4],
+    pub(crate) payload_len: usize,
+}
+
+impl ShortHead {
+    /// Reads it from the front of `bytes`, and tells how many bytes it takes. `None`: it is another
+    /// head, or one that breaks a rule, or fewer than 8 bytes are there.
+    #[inline]
+    pub(crate) fn parse(bytes: &[u8]) -> Option<(Self, usize)> {
+        let &[first, second, a, b, c, d, e, f] = bytes.first_chunk()?;
+        if first != FIN_TEXT && first != FIN_BINARY {
+            return None;
+        }
+        let (payload_len, mask, used) = match second.checked_sub(MASKED)? {
+            LENGTH_64 => return None,
+            LENGTH_16 if a == 0 && b < LENGTH_16 => return None,
+            LENGTH_16 => (usize::from(u16::from_be_bytes([a, b])), [c, d, e, f], 8),
+            len => (usize::from(len), [a, b, c, d], 6),
+        };
+        Some((Self { is_text: first == FIN_TEXT, mask, payload_len }, used))
     }
 }
 
@@ -159,6 +188,8 @@ const RSV1: u8 = 0x40;
 const RSV2: u8 = 0x20;
 const RSV3: u8 = 0x10;
 const OPCODE: u8 = 0x0f;
+const FIN_TEXT: u8 = FIN | OpCode::Text as u8;
+const FIN_BINARY: u8 = FIN | OpCode::Binary as u8;
 
 // The second byte. Of the lengths, 126 and 127 mean that the real one follows.
 const MASKED: u8 = 0x80;
@@ -229,6 +260,31 @@ mod tests {
     fn refused(bytes: &[u8], expected: ProtocolError) {
         assert_eq!(FrameHeader::parse(bytes), Err(expected), "{bytes:x?}");
         assert_eq!(FrameHeader::parse(&bytes[..bytes.len() - 1]), Ok(None), "{bytes:x?}");
+    }
+
+    #[test]
+    fn a_short_head_is_read_as_any_other_or_not_at_all() {
+        let mut read = 0;
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                for length in [0, 125, 126, 255, 256, 0xffff_u16] {
+                    let [a, b] = length.to_be_bytes();
+                    let bytes = [first, second, a, b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+                    let Some((short, used)) = ShortHead::parse(&bytes) else { continue };
+                    let header = FrameHeader {
+                        opcode: if short.is_text { OpCode::Text } else { OpCode::Binary },
+                        mask: Some(short.mask),
+                        payload_len: short.payload_len as u64,
+                        ..TEXT
+                    };
+                    assert_eq!(FrameHeader::parse(&bytes), Ok(Some((header, used))), "{bytes:x?}");
+                    read += 1;
+                }
+            }
+        }
+        // Of two kinds: lengths below 126, and 126, behind which four of the six are long enough.
+        assert_eq!(read, 2 * (126 * 6 + 4));
+        assert!(ShortHead::parse(b"\x81\x81abcd?").is_none(), "7 bytes");
     }
 
     #[test]

@@ -40,6 +40,12 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
+    /// True if no message has begun, and nothing is lent out.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kind.is_none() && self.bytes.is_empty()
+    }
+
     /// The kind of the message that has begun and is not finished.
     pub(crate) fn open_kind(&self) -> Option<Kind> {
         self.kind
