@@ -128,3 +128,4 @@ pub use frame::{CONTROL_BYTES_MAX, FrameHeader, HEADER_BYTES_MAX, OpCode};
 pub use mask::apply_mask;
 pub use message::Kind;
 pub use url::{Server, Url, UrlError};
+pub use utf8::is_utf8;

@@ -58,6 +58,12 @@ impl Utf8 {
     }
 }
 
+/// Whether all of `bytes` is UTF-8, as a text message must be (RFC 6455, section 5.6). As fast as the
+/// decoder's own check.
+pub fn is_utf8(bytes: &[u8]) -> bool {
+    validate(bytes).is_ok()
+}
+
 /// Whether all of `bytes` is UTF-8, from the first byte to the last.
 pub(crate) fn validate(bytes: &[u8]) -> Result<(), InvalidUtf8> {
     #[cfg(test)]

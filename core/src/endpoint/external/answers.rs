@@ -3,7 +3,7 @@
 use switchboard_protocol::{
     Accept, Close, Data, ErrorCode, Frame, FrameError, FrameType, HEADER_BYTES, Side, Take,
 };
-use switchboard_websocket::{CloseCode, Kind, handshake};
+use switchboard_websocket::{CloseCode, Kind, handshake, is_utf8};
 
 use super::incoming::Fault;
 use super::link::{Inner, Link};
@@ -133,7 +133,7 @@ impl Link {
         };
         // It counts for its client from here on.
         row.charge.set(0);
-        if whole.text && simdutf8::basic::from_utf8(&whole.payload).is_err() {
+        if whole.text && !is_utf8(&whole.payload) {
             return Err(FrameError::MessageNotUtf8.into());
         }
         let kind = if whole.text { Kind::Text } else { Kind::Binary };

@@ -8,7 +8,7 @@ use switchboard_protocol::{
     FrameError, FrameType, Member, Message, Publish, Retained, Side, Subscribe, SubscribeStatus,
     Subscribed, Topic,
 };
-use switchboard_websocket::Kind;
+use switchboard_websocket::{Kind, is_utf8};
 
 use super::About;
 use super::answers::Refused;
@@ -232,5 +232,5 @@ fn published(text: bool, payload: &[u8]) -> Arc<Published> {
 }
 
 fn is_text(message: &Message<'_>) -> bool {
-    !message.text || simdutf8::basic::from_utf8(message.payload).is_ok()
+    !message.text || is_utf8(message.payload)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use switchboard_protocol::{FrameError, FrameType, Multicast, Side, Take};
-use switchboard_websocket::Kind;
+use switchboard_websocket::{Kind, is_utf8};
 
 use super::About;
 use super::answers::Refused;
@@ -64,7 +64,7 @@ impl Inner {
             self.unfinished = Some(whole);
             return Ok(None);
         }
-        if text && simdutf8::basic::from_utf8(&whole.payload).is_err() {
+        if text && !is_utf8(&whole.payload) {
             return Err(FrameError::MessageNotUtf8.into());
         }
         Ok(Some(whole))

@@ -12,7 +12,7 @@ use switchboard_abi::{
     sb_accept, sb_buf, sb_bytes, sb_config, sb_conn, sb_host, sb_message, sb_pair, sb_reject,
     sb_status,
 };
-use switchboard_websocket::{CloseCode, Kind, handshake};
+use switchboard_websocket::{CloseCode, Kind, handshake, is_utf8};
 
 use super::buffer::BufferRef;
 use super::size;
@@ -359,7 +359,7 @@ pub(super) fn message_kind(kind: u32, data: &[u8]) -> Result<Kind, sb_status> {
         return Err(abi::SB_E_TOO_BIG);
     }
     match kind {
-        abi::SB_TEXT if simdutf8::basic::from_utf8(data).is_ok() => Ok(Kind::Text),
+        abi::SB_TEXT if is_utf8(data) => Ok(Kind::Text),
         abi::SB_BINARY => Ok(Kind::Binary),
         _ => Err(abi::SB_E_INVALID),
     }
