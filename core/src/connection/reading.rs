@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use switchboard_websocket::{Decoder, Event, Limits, Role, write_pong};
+use switchboard_websocket::{Decoder, Event, Kind, Limits, Role, write_pong};
 
 use super::row::{Cause, Phase, Row};
 use super::{Job, Shard};
-use crate::endpoint::{Endpoint, Message, Session, Verdict};
+use crate::endpoint::{Endpoint, Session, Verdict};
 use crate::shard::{ConnId, Control};
 use crate::stream::{NEVER, Received};
 
@@ -46,8 +46,8 @@ pub(super) enum Until {
 }
 
 impl To {
-    fn message(&self, conn: ConnId, seq: u64, message: Message<'_>) -> Verdict {
-        self.endpoint.binding.message(conn, self.session, seq, message)
+    fn message(&self, conn: ConnId, seq: u64, kind: Kind, payload: &[u8]) -> Verdict {
+        self.endpoint.binding.message(conn, self.session, seq, kind, payload)
     }
 
     fn pass_on(&self, conn: ConnId, control: Control, payload: &[u8]) -> bool {
@@ -230,8 +230,7 @@ impl Shard {
             match event {
                 Event::Message { kind, payload } => {
                     let Some(seq) = self.count(conn) else { continue };
-                    let message = Message { kind, payload };
-                    let verdict = batch.to.message(conn, seq, message);
+                    let verdict = batch.to.message(conn, seq, kind, payload);
                     if let Some(outcome) = self.judge(conn, seq, &verdict) {
                         return outcome;
                     }

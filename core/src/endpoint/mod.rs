@@ -64,8 +64,15 @@ pub trait Binding: Send + Sync {
     /// It was not taken; nothing follows for this connection.
     fn open(&self, conn: ConnId, request: &Request<'_>) -> Result<Session, Failed>;
 
-    /// One message. `seq` counts from 1.
-    fn message(&self, conn: ConnId, session: Session, seq: u64, message: Message<'_>) -> Verdict;
+    /// One message, whose `seq` counts from 1. A text is UTF-8.
+    fn message(
+        &self,
+        conn: ConnId,
+        session: Session,
+        seq: u64,
+        kind: Kind,
+        payload: &[u8],
+    ) -> Verdict;
 
     /// Room again, after a send said "pressure" or "again".
     fn writable(&self, conn: ConnId, session: Session);
@@ -135,15 +142,6 @@ pub struct Request<'a> {
     pub subprotocols: &'a [String],
     /// Names in lower case.
     pub headers: &'a [(&'a str, &'a [u8])],
-}
-
-/// One message, as the endpoint gets it.
-#[derive(Debug, Clone, Copy)]
-pub struct Message<'a> {
-    /// Text or binary.
-    pub kind: Kind,
-    /// Text is UTF-8.
-    pub payload: &'a [u8],
 }
 
 /// What the endpoint made of a message.

@@ -31,7 +31,7 @@ use switchboard_protocol as protocol;
 use switchboard_websocket::Kind;
 
 use super::{
-    Binding, Closed, Deliveries, Drained, Failed, Farewell, Message, Request, Session, Verdict, Why,
+    Binding, Closed, Deliveries, Drained, Failed, Farewell, Request, Session, Verdict, Why,
 };
 use crate::conf::{ExternalSettings, WebSocketSettings};
 use crate::shard::{ConnId, Joined, Owner, Shards};
@@ -113,11 +113,16 @@ impl Binding for ExternalEndpoint {
         Ok(stream::session(link.number, stream))
     }
 
-    fn message(&self, _: ConnId, session: Session, seq: u64, message: Message<'_>) -> Verdict {
+    fn message(
+        &self,
+        _: ConnId,
+        session: Session,
+        seq: u64,
+        kind: Kind,
+        payload: &[u8],
+    ) -> Verdict {
         match self.link(session) {
-            Some((link, stream)) => {
-                link.message(stream, seq, message.kind == Kind::Text, message.payload)
-            }
+            Some((link, stream)) => link.message(stream, seq, kind == Kind::Text, payload),
             // The loss of the link has closed the connection; it has only not heard of it yet.
             None => Verdict::Done,
         }

@@ -11,12 +11,14 @@ mod upstream;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use switchboard_websocket::Kind;
+
 use crate::client::{self, Ask, DialError, DialLimits, Dialled};
 use crate::conf::{ForwardSettings, WebSocketSettings};
 use crate::shard::{Accept, Answer, ConnId, Control, Joined, Owner, Reject, Shards};
 use crate::tls;
 
-use super::{Binding, Closed, Deliveries, Failed, Farewell, Message, Request, Session, Verdict};
+use super::{Binding, Closed, Deliveries, Failed, Farewell, Request, Session, Verdict};
 use links::Link;
 use upstream::Upstream;
 
@@ -66,8 +68,8 @@ impl Binding for ForwardEndpoint {
         Ok(session)
     }
 
-    fn message(&self, _: ConnId, session: Session, _: u64, message: Message<'_>) -> Verdict {
-        links::upstream(session).map_or(Verdict::Done, |upstream| upstream.message(message))
+    fn message(&self, _: ConnId, session: Session, _: u64, kind: Kind, payload: &[u8]) -> Verdict {
+        links::upstream(session).map_or(Verdict::Done, |upstream| upstream.message(kind, payload))
     }
 
     fn writable(&self, _: ConnId, session: Session) {

@@ -18,9 +18,7 @@ use switchboard_abi as abi;
 use switchboard_abi::{sb_bytes, sb_closed, sb_entry, sb_message, sb_open, sb_pair, sb_plugin};
 use switchboard_websocket::Kind;
 
-use super::{
-    Binding, Closed, Deliveries, Failed, Farewell, Message, Request, Session, Verdict, Why,
-};
+use super::{Binding, Closed, Deliveries, Failed, Farewell, Request, Session, Verdict, Why};
 use crate::conf::{PluginSettings, WebSocketSettings};
 use crate::library::Library;
 use crate::shard::{ConnId, Joined, Owner, Shards};
@@ -128,6 +126,12 @@ impl PluginEndpoint {
         if usable { events } else { std::ptr::null() }
     }
 
+    #[cold]
+    fn failed(&self, status: abi::sb_status) -> Verdict {
+        let (id, status) = (&self.context.id, status_name(status));
+        Verdict::Failed(Failed(format!("{id}: message() says {status}")))
+    }
+
     fn destroy(&self) {
         if let Some(destroy) = self.table().destroy {
             // SAFETY: no other call is running, and none follows.
@@ -177,9 +181,16 @@ impl Binding for PluginEndpoint {
         Ok(Session(session as usize))
     }
 
-    fn message(&self, conn: ConnId, session: Session, seq: u64, message: Message<'_>) -> Verdict {
+    fn message(
+        &self,
+        conn: ConnId,
+        session: Session,
+        seq: u64,
+        kind: Kind,
+        payload: &[u8],
+    ) -> Verdict {
         let Some(handle) = self.table().message else { return Verdict::Done };
-        let kind = match message.kind {
+        let kind = match kind {
             Kind::Text => abi::SB_TEXT,
             Kind::Binary => abi::SB_BINARY,
         };
@@ -187,7 +198,7 @@ impl Binding for PluginEndpoint {
             size: size::<sb_message>(),
             kind,
             seq,
-            data: bytes(message.payload),
+            data: bytes(payload),
             buf: std::ptr::null_mut(),
             flags: 0,
             reserved: 0,
@@ -198,11 +209,7 @@ impl Binding for PluginEndpoint {
         match status {
             abi::SB_DEFERRED => Verdict::Deferred,
             0.. => Verdict::Done,
-            _ => Verdict::Failed(Failed(format!(
-                "{}: message() says {}",
-                self.context.id,
-                status_name(status)
-            ))),
+            _ => self.failed(status),
         }
     }
 

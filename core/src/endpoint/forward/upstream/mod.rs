@@ -12,12 +12,12 @@ use std::os::fd::RawFd;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use switchboard_websocket::{Decoder, Event, Role, write_message, write_ping, write_pong};
+use switchboard_websocket::{Decoder, Event, Kind, Role, write_message, write_ping, write_pong};
 use tokio::time::sleep;
 
 use super::Section;
 use crate::client::{Dialled, mask};
-use crate::endpoint::{Message, Verdict};
+use crate::endpoint::Verdict;
 use crate::shard::{self, Bound, Charge, ConnId, Control, Mail, Payload, Sent};
 use crate::stream::{Outbox, Ready, Received, Source, SourceId, Transport};
 
@@ -120,12 +120,11 @@ impl Upstream {
     }
 
     /// A message of the client.
-    pub(super) fn message(&self, message: Message<'_>) -> Verdict {
+    pub(super) fn message(&self, kind: Kind, payload: &[u8]) -> Verdict {
         let mut state = self.state.borrow_mut();
         if !state.takes() {
             return Verdict::Done;
         }
-        let Message { kind, payload } = message;
         state.outbox.push_with(|out| write_message(out, kind, payload, Some(mask())));
         // What comes together leaves together, unless it is much.
         if state.outbox.len() > CORK_BYTES_MAX {
