@@ -70,30 +70,26 @@ enum Outcome {
 }
 
 impl Shard {
-    /// The socket may have something to read.
+    /// The socket may have something to read. Where the next turn looks at it in any case, this one
+    /// leaves it alone.
     pub(super) fn read(&self, conn: ConnId, buffer: &mut [u8], until: Until) {
-        if self.take_in_rest(conn) {
-            return;
-        }
         for _ in 0..READS {
             let received = {
                 let mut rows = self.rows.borrow_mut();
-                let Some(row) = rows.get(conn).filter(|row| !row.paused) else { return };
+                let Some(row) = rows.get(conn).filter(|row| !row.paused && !row.again) else {
+                    return;
+                };
                 let Some(transport) = &row.transport else { return };
                 transport.read(buffer)
             };
             match received {
                 Ok(Received::Bytes(count)) => {
-                    let has_rest = self.take_in(conn, &mut buffer[..count]);
-                    if has_rest || until == Until::Short && count < buffer.len() {
+                    self.take_in(conn, &mut buffer[..count]);
+                    if until == Until::Short && count < buffer.len() {
                         return;
                     }
                 }
-                Ok(Received::More(count)) => {
-                    if self.take_in(conn, &mut buffer[..count]) {
-                        return;
-                    }
-                }
+                Ok(Received::More(count)) => self.take_in(conn, &mut buffer[..count]),
                 Ok(Received::Nothing) => return,
                 Ok(Received::End) => return self.finished(conn),
                 Err(_) => return self.lost(conn),
@@ -119,19 +115,6 @@ impl Shard {
         }
     }
 
-    /// Works off what a turn before has left; true if there is still some.
-    fn take_in_rest(&self, conn: ConnId) -> bool {
-        let mut input = {
-            let mut rows = self.rows.borrow_mut();
-            let Some(row) = rows.get(conn).filter(|row| !row.paused) else { return false };
-            match &mut row.rare {
-                Some(rare) if !rare.input.is_empty() => std::mem::take(&mut rare.input),
-                _ => return false,
-            }
-        };
-        self.take_in(conn, &mut input)
-    }
-
     /// Has the next turn read the socket, once, whoever asks for it: a client that sends faster than
     /// it is read would else be read once more in each turn.
     pub(super) fn schedule_read(&self, conn: ConnId, row: &mut Row) {
@@ -140,38 +123,31 @@ impl Shard {
         }
     }
 
-    /// Reads the sockets that may have more than they were asked for.
+    /// Reads the sockets that may have more than they were asked for, behind what the turn before
+    /// has left of what was read.
     pub(super) fn read_again(&self, buffer: &mut [u8]) {
         let again = std::mem::take(&mut *self.again.borrow_mut());
         for conn in again {
-            if let Some(row) = self.rows.borrow_mut().get(conn) {
-                row.again = false;
+            let mut rest = match self.rows.borrow_mut().get(conn) {
+                Some(row) => row.go_on(),
+                None => continue,
+            };
+            if !rest.is_empty() {
+                self.take_in(conn, &mut rest);
             }
             self.read(conn, buffer, Until::Empty);
         }
     }
 
-    /// Works off a batch of input; the replies leave in one write.
-    /// True if there is a rest, which comes before what the socket has.
-    pub(super) fn take_in(&self, conn: ConnId, input: &mut [u8]) -> bool {
-        let Some(mut batch) = self.begin(conn) else { return false };
+    /// Works off a batch of input; the replies leave in one write. Where not all can be, the row
+    /// keeps the rest, which comes before what the socket has.
+    pub(super) fn take_in(&self, conn: ConnId, input: &mut [u8]) {
+        let Some(mut batch) = self.begin(conn) else { return };
         let mut at = 0;
         let mut outcome = self.decode(conn, &mut batch, input, &mut at);
         if let Some(row) = self.rows.borrow_mut().get(conn) {
             row.decoder = batch.decoder;
-            if let Outcome::Paused = outcome {
-                row.paused = true;
-                let rare = row.rare.get_or_insert_default();
-                rare.input = input[at..].to_vec();
-                if let Some(left) = &mut rare.left {
-                    *left = self.now();
-                    self.arm(conn, row);
-                }
-            }
-            if let Outcome::Enough = outcome {
-                row.rare().input = input[at..].to_vec();
-                self.schedule_read(conn, row);
-            }
+            self.keep_rest(conn, row, &outcome, &input[at..]);
             row.forget_input();
             if row.held_bytes() != row.counted {
                 self.settle(conn, row);
@@ -184,10 +160,24 @@ impl Shard {
         match outcome {
             Outcome::Ended(cause) => self.end(conn, cause),
             Outcome::Paused => self.resume_if_possible(conn),
-            Outcome::Drained | Outcome::Gone => {}
-            Outcome::Enough => return true,
+            Outcome::Drained | Outcome::Enough | Outcome::Gone => {}
         }
-        false
+    }
+
+    /// Keeps what was not worked off until the pause is over, or for the next turn.
+    fn keep_rest(&self, conn: ConnId, row: &mut Row, outcome: &Outcome, rest: &[u8]) {
+        match outcome {
+            Outcome::Paused => row.paused = true,
+            Outcome::Enough => self.schedule_read(conn, row),
+            Outcome::Drained | Outcome::Ended(_) | Outcome::Gone => return,
+        }
+        let paused = row.paused;
+        let rare = row.rare();
+        rare.input = rest.to_vec();
+        if let Some(left) = rare.left.as_mut().filter(|_| paused) {
+            *left = self.now();
+            self.arm(conn, row);
+        }
     }
 
     fn begin(&self, conn: ConnId) -> Option<Batch> {

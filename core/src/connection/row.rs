@@ -244,6 +244,15 @@ impl Row {
         tracing::warn!("{prefix}: max-memory: {whose} hold {used} bytes of {most}");
     }
 
+    /// Reading goes on, which was left for the next turn: what was read then, and not worked off.
+    pub(super) fn go_on(&mut self) -> Vec<u8> {
+        self.again = false;
+        match &mut self.rare {
+            Some(rare) if !self.paused => std::mem::take(&mut rare.input),
+            _ => Vec::new(),
+        }
+    }
+
     /// Bytes that wait in its own queue.
     pub(super) fn backlog(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.len())
@@ -281,6 +290,10 @@ impl Row {
 
     /// True if no further message should be handed to the endpoint for now.
     pub(super) fn must_pause(&self) -> bool {
+        // Most have neither a queue nor anything rare.
+        if self.waiting.is_none() && self.rare.is_none() {
+            return self.full;
+        }
         self.full
             || self.backlog() > self.endpoint.owner.marks.soft
             || self.unacknowledged() >= DEFERRED_MAX
