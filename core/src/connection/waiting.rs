@@ -30,7 +30,7 @@ pub(super) struct Waiting {
 /// What is behind a message that is no frame yet.
 enum Later {
     Message(Kind, Bytes),
-    Frame(Vec<u8>),
+    Frame(Bytes),
 }
 
 /// So much is made into frames in one turn, so that one that wakes does not hold up the others.
@@ -97,7 +97,7 @@ impl Waiting {
         }
         let mut frame = Vec::new();
         write(&mut frame);
-        self.push_later(Later::Frame(frame));
+        self.push_later(Later::Frame(frame.into()));
     }
 
     /// Puts a frame that is shared with other connections behind all.
@@ -105,7 +105,7 @@ impl Waiting {
         if self.later.is_empty() {
             return self.push_ready(|frames| frames.push_shared(frame));
         }
-        self.push_later(Later::Frame(frame.into()));
+        self.push_later(Later::Frame(frame));
     }
 
     /// Puts a message behind all, to be made into a frame when it leaves.
