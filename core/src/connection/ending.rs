@@ -82,7 +82,7 @@ impl Shard {
     /// Tells the endpoint, once it has answered what came before, and sends the Close frame.
     pub(super) fn go_on_ending(&self, conn: ConnId) {
         // What other threads have sent before the end goes before it.
-        self.take_sends();
+        self.take_sends_to(conn);
         let mut rows = self.rows.borrow_mut();
         let Some(row) = rows.get(conn).filter(|row| row.phase == Phase::Ending) else { return };
         let overdue = row.deadline <= self.now();
@@ -138,7 +138,7 @@ impl Shard {
 
     /// The endpoint has answered the end, or had its time: the Close frame leaves.
     pub(super) fn take_leave(&self, conn: ConnId) {
-        self.take_sends();
+        self.take_sends_to(conn);
         let mut rows = self.rows.borrow_mut();
         let leaving = |row: &&mut Row| row.phase == Phase::Ending && row.told;
         let Some(row) = rows.get(conn).filter(leaving) else { return };
@@ -146,7 +146,7 @@ impl Shard {
         let (gone, cause) = end.map_or((true, Cause::Gone), |end| (end.gone, end.cause.clone()));
         drop(rows);
         self.face.gates.at(conn.slot()).shut(conn);
-        self.take_sends();
+        self.take_sends_to(conn);
         self.send_close(conn, &cause, gone);
     }
 

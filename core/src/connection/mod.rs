@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use switchboard_websocket::deflate::Engine;
 
 use crate::conf::{Limits, TopicLimits};
-use crate::shard::{self, Arrival, ConnId, Face, Shards};
+use crate::shard::{self, Arrival, ConnId, Face, SendMail, Shards};
 use crate::stream::{Clock, SourceId, Tick, Wheel};
 use crate::topics::{Home, Subscribers};
 
@@ -62,6 +62,8 @@ pub struct Shard {
     again: RefCell<Vec<ConnId>>,
     /// Connections that have more to compress than one turn's, and room for it.
     resting: RefCell<Vec<ConnId>>,
+    /// What other threads have sent, taken out of the mailbox and not yet worked off.
+    sends: RefCell<std::vec::IntoIter<SendMail>>,
     wheel: RefCell<Wheel<ConnId>>,
     /// Compresses and inflates, for all connections.
     engine: RefCell<Engine>,
@@ -118,6 +120,7 @@ impl Shard {
             work: RefCell::default(),
             again: RefCell::default(),
             resting: RefCell::default(),
+            sends: RefCell::default(),
             wheel: RefCell::default(),
             engine: RefCell::default(),
             sources: RefCell::default(),

@@ -14,23 +14,41 @@ use crate::endpoint::Deliveries;
 use crate::shard::{Bound, ConnId, Joined, Mail, Payload, Published, Sent, TopicMail};
 
 impl Shard {
-    /// Puts the sends of other threads behind what waits. Calls nobody back. What comes while it is
-    /// done comes beside what the shard does, not before, and waits for the next time: threads that
-    /// send faster than this would else keep the shard from writing anything.
-    pub(super) fn take_sends(&self) {
-        if !self.face.mailbox.has_sends() {
-            return;
+    /// Puts sends of other threads behind what waits, at most so many. Calls nobody back. What comes
+    /// while it is done comes beside what the shard does, not before, and waits for the next time:
+    /// threads that send faster than this would else keep the shard from writing anything.
+    pub(super) fn take_sends(&self, most: usize) {
+        let mut sends = self.sends.borrow_mut();
+        let mailbox = &self.face.mailbox;
+        if sends.as_slice().is_empty() {
+            if !mailbox.has_sends() {
+                return;
+            }
+            *sends = mailbox.take_sends().into_iter();
         }
-        let mut sends = Vec::new();
-        self.face.mailbox.take_sends(&mut sends);
         let mut rows = self.rows.borrow_mut();
-        for send in sends {
+        for send in sends.by_ref().take(most) {
+            mailbox.unload(&send);
             self.face.gates.at(send.conn.slot()).unload(send.payload.len());
             let row = rows.get(send.conn).filter(|row| row.phase < Phase::Closing);
             let Some(row) = row else { continue };
             row.last_data = self.now();
             self.put_message(send.conn, row, send.kind, Payload::Shared(send.payload));
         }
+    }
+
+    /// Does that with all that other threads have sent to `conn` before now.
+    pub(super) fn take_sends_to(&self, conn: ConnId) {
+        if self.face.gates.at(conn.slot()).has_mail() {
+            // What was taken out before, and what is in the box.
+            self.take_sends(usize::MAX);
+            self.take_sends(usize::MAX);
+        }
+    }
+
+    /// True if other threads have sent something.
+    pub(super) fn has_sends(&self) -> bool {
+        !self.sends.borrow().as_slice().is_empty() || self.face.mailbox.has_sends()
     }
 
     /// Does what is asked for.
@@ -45,7 +63,7 @@ impl Shard {
                 Mail::Arrived(arrival) => on_arrival(arrival),
                 Mail::Answer(conn, answer) => self.answered(conn, answer),
                 Mail::Close(conn, code, reason) => {
-                    self.take_sends();
+                    self.take_sends_to(conn);
                     self.end(conn, Cause::Local { code, reason });
                 }
                 Mail::Ack(conn, seq) => self.acknowledge(conn, seq),

@@ -89,9 +89,7 @@ impl Shard {
         put: impl FnOnce(&mut Row),
     ) -> Sent {
         // What other threads have sent before goes before.
-        if self.face.mailbox.has_sends() {
-            self.take_sends();
-        }
+        self.take_sends_to(conn);
         let mut rows = self.rows.borrow_mut();
         let Some(row) = rows.get(conn).filter(|row| row.phase < Phase::Closing) else {
             return Sent::Closed;

@@ -17,6 +17,8 @@ pub const MAILBOX: Token = Token(0);
 const EVENTS: usize = 1024;
 /// Jobs done in one turn before sockets are looked at again.
 const JOBS: usize = 4096;
+/// Sends of other threads that are worked off in one turn.
+const SENDS: usize = 4096;
 /// The shard's read buffer.
 const BUFFER_BYTES: usize = 64 << 10;
 
@@ -93,7 +95,7 @@ impl Shard {
         self.read_again(buffer);
         self.flush_again();
         self.schedule_again();
-        self.take_sends();
+        self.take_sends(SENDS);
         self.take_mail(on_arrival);
         self.wake_sleepers();
         for _ in 0..JOBS {
@@ -115,7 +117,7 @@ impl Shard {
             && self.again.borrow().is_empty()
             && self.resting.borrow().is_empty()
             && !self.has_sources_again()
-            && !self.face.mailbox.has_sends()
+            && !self.has_sends()
             && !self.face.mailbox.has_mail()
     }
 

@@ -102,6 +102,11 @@ impl Gate {
         self.mailed.fetch_sub(Self::cost(len), Ordering::AcqRel);
     }
 
+    /// True if something is for it in the mailbox, or was taken out and not yet worked off.
+    pub(crate) fn has_mail(&self) -> bool {
+        self.mailed.load(Ordering::Acquire) > 0
+    }
+
     /// What waits in the connection's own queue now.
     pub(crate) fn set_backlog(&self, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);

@@ -316,17 +316,19 @@ impl Mailbox {
         self.mails_waiting.load(Ordering::Acquire) > 0
     }
 
-    /// Takes out all sends, into an empty vector whose memory the box keeps in exchange.
-    pub(crate) fn take_sends(&self, into: &mut Vec<SendMail>) {
+    /// Takes out all sends. They count until each was [`unload`](Self::unload)ed.
+    pub(crate) fn take_sends(&self) -> Vec<SendMail> {
         let mut sends = lock(&self.sends);
-        std::mem::swap(&mut *sends, into);
         self.sends_waiting.store(0, Ordering::Release);
-        drop(sends);
-        let bytes = into.iter().map(|send| MAIL_BYTES + send.payload.len()).sum();
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        std::mem::take(&mut *sends)
     }
 
-    /// Takes out all other mail, likewise.
+    /// This one has left the box and all behind it.
+    pub(crate) fn unload(&self, send: &SendMail) {
+        self.bytes.fetch_sub(MAIL_BYTES + send.payload.len(), Ordering::Relaxed);
+    }
+
+    /// Takes out all other mail, into an empty vector whose memory the box keeps in exchange.
     pub(crate) fn take_mails(&self, into: &mut Vec<Mail>) {
         let mut mails = lock(&self.mails);
         std::mem::swap(&mut *mails, into);

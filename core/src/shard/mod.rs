@@ -109,6 +109,14 @@ pub fn is_current(index: usize) -> bool {
     LOCAL.with(|cell| cell.borrow().as_ref().is_some_and(|(current, _)| *current == index))
 }
 
+/// Has the shard of `conn` do something that calls nobody back, if the calling thread is it.
+fn with_local<T>(conn: ConnId, call: impl FnOnce(&dyn Local) -> T) -> Option<T> {
+    LOCAL.with(|cell| match &*cell.borrow() {
+        Some((index, local)) if *index == conn.shard() => Some(call(&**local)),
+        _ => None,
+    })
+}
+
 /// The shard of `conn`, if the calling thread is it.
 fn local(conn: ConnId) -> Option<Rc<dyn Local>> {
     LOCAL.with(|cell| match &*cell.borrow() {
@@ -170,8 +178,9 @@ impl Shards {
             Ok(gate) => gate,
             Err(refusal) => return refusal,
         };
-        if let Some(local) = local(conn) {
-            return local.send(conn, kind, payload.as_slice(), bound);
+        let sent = with_local(conn, |local| local.send(conn, kind, payload.as_slice(), bound));
+        if let Some(sent) = sent {
+            return sent;
         }
         let mailbox = &self.all[conn.shard()].mailbox;
         let crowded = bound == Bound::Marks && mailbox.congested();
