@@ -23,7 +23,7 @@ mod offer;
 mod params;
 mod policy;
 
-pub use offer::{AnswerError, Offer};
+pub use offer::{AnswerError, Offer, OfferError};
 pub use policy::{Accepted, Mode, Policy};
 
 pub use crate::deflate::{Agreed, NAME, WindowBits};

@@ -1,6 +1,7 @@
 //! What a client offers, and what it makes of the answer.
 
 use std::fmt;
+use std::str::FromStr;
 
 use thiserror::Error;
 
@@ -112,6 +113,65 @@ impl fmt::Display for Offer {
     }
 }
 
+/// Reads the parameters as they stand behind the name of the extension, divided by semicolons; none
+/// is the bare name, which is not the [`Default`].
+///
+/// ```
+/// use switchboard_websocket::handshake::deflate::Offer;
+///
+/// let offer: Offer = "client_no_context_takeover; server_max_window_bits=10".parse()?;
+/// assert!(offer.client_no_context_takeover && offer.client_max_window_bits.is_none());
+/// # Ok::<(), switchboard_websocket::handshake::deflate::OfferError>(())
+/// ```
+impl FromStr for Offer {
+    type Err = OfferError;
+
+    fn from_str(text: &str) -> Result<Self, OfferError> {
+        let divider = if text.trim().is_empty() { "" } else { ";" };
+        let whole = format!("{NAME}{divider}{text}");
+        let list = extensions(whole.as_bytes()).map_err(|_| OfferError::Malformed)?;
+        // A comma begins another extension.
+        let [extension] = &list[..] else { return Err(OfferError::Malformed) };
+        let params = Params::read(extension)?;
+        Ok(Self {
+            server_no_context_takeover: params.server_no_context_takeover,
+            client_no_context_takeover: params.client_no_context_takeover,
+            server_max_window_bits: params.server_max_window_bits,
+            client_max_window_bits: params.client_max_window_bits.map(Option::unwrap_or_default),
+        })
+    }
+}
+
+/// Why a text is not the parameters of an [`Offer`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OfferError {
+    /// RFC 6455, section 9.1.
+    #[error("expected parameters of permessage-deflate, divided by ';'")]
+    Malformed,
+    /// RFC 7692, section 7.1 has four.
+    #[error("permessage-deflate has no parameter {0:?}")]
+    Unknown(String),
+    /// RFC 7692, section 7.
+    #[error("the parameter {0} is there twice")]
+    Repeated(String),
+    /// A switch has no value; a window has one from 8 to 15.
+    #[error("the parameter {0} cannot have the value {1:?}")]
+    Value(String, String),
+}
+
+impl From<AnswerError> for OfferError {
+    /// The parameters of an answer are read in the same way.
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Unknown(name) => Self::Unknown(name),
+            AnswerError::Repeated(name) => Self::Repeated(name),
+            AnswerError::Value(name, value) => Self::Value(name, value),
+            _ => Self::Malformed,
+        }
+    }
+}
+
 /// Why an answer does not fit the offer. All are faults of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -183,6 +243,50 @@ mod tests {
             "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
              server_max_window_bits=15; client_max_window_bits=9"
         );
+    }
+
+    #[test]
+    fn an_offer_is_read_as_it_is_shown() {
+        for text in [
+            "",
+            "server_no_context_takeover",
+            "client_no_context_takeover; client_max_window_bits",
+            "server_max_window_bits=15; client_max_window_bits=9",
+            "server_no_context_takeover; client_no_context_takeover; \
+             server_max_window_bits=8; client_max_window_bits=8",
+        ] {
+            let offer: Offer = text.parse().unwrap();
+            let divider = if text.is_empty() { "" } else { "; " };
+            assert_eq!(offer.to_string(), format!("{NAME}{divider}{text}"));
+        }
+        assert_eq!("client_max_window_bits".parse(), Ok(Offer::default()));
+        // The widest window is no bound, so it is not said.
+        assert_eq!("client_max_window_bits=15".parse(), Ok(Offer::default()));
+        assert_eq!(" ".parse(), Ok(PLAIN));
+    }
+
+    #[test]
+    fn what_is_no_offer_says_why() {
+        use OfferError::*;
+        let value = |name: &str, value: &str| Value(name.to_owned(), value.to_owned());
+        #[rustfmt::skip]
+        let table = [
+            (";",                               Malformed),
+            ("client_max_window_bits;",         Malformed),
+            ("client_max_window_bits, other",   Malformed),
+            ("client_max_window_bits 9",        Malformed),
+            ("takeover",                        Unknown("takeover".to_owned())),
+            ("permessage-deflate",              Unknown("permessage-deflate".to_owned())),
+            ("server_no_context_takeover; server_no_context_takeover",
+                Repeated("server_no_context_takeover".to_owned())),
+            ("client_no_context_takeover=on",   value("client_no_context_takeover", "on")),
+            ("server_max_window_bits",          value("server_max_window_bits", "")),
+            ("server_max_window_bits=7",        value("server_max_window_bits", "7")),
+            ("client_max_window_bits=016",      value("client_max_window_bits", "016")),
+        ];
+        for (text, expected) in table {
+            assert_eq!(text.parse::<Offer>(), Err(expected), "{text}");
+        }
     }
 
     #[test]
