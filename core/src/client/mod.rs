@@ -11,6 +11,7 @@ mod socket;
 use std::time::Duration;
 
 use switchboard_websocket::Server;
+use switchboard_websocket::handshake::deflate::{Agreed, Offer};
 use tokio::time::Instant;
 
 use crate::tls;
@@ -32,6 +33,8 @@ pub struct Ask {
     pub origin: Option<String>,
     /// The best first.
     pub subprotocols: Vec<String>,
+    /// Compression, if it is offered. A server that answers what does not fit it is refused.
+    pub deflate: Option<Offer>,
     /// More headers.
     pub headers: Vec<(String, Vec<u8>)>,
 }
@@ -45,6 +48,8 @@ pub struct Dialled {
     pub early: Vec<u8>,
     /// The server's choice.
     pub subprotocol: Option<String>,
+    /// How both sides compress; none if it was not offered, or the server declined.
+    pub deflate: Option<Agreed>,
     /// All headers of the 101.
     pub headers: Vec<(String, Vec<u8>)>,
 }
@@ -84,6 +89,6 @@ pub async fn dial(
         Socket::Unix(socket) => asked.shake(socket, end, limits).await?,
         Socket::Tls(secure) => asked.shake(&mut **secure, end, limits).await?,
     };
-    let shaking::Answer { early, subprotocol, headers } = answer;
-    Ok(Dialled { socket, early, subprotocol, headers })
+    let shaking::Answer { early, subprotocol, deflate, headers } = answer;
+    Ok(Dialled { socket, early, subprotocol, deflate, headers })
 }

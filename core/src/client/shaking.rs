@@ -1,5 +1,6 @@
 //! The handshake: the request leaves, and the answer is held against it.
 
+use switchboard_websocket::handshake::deflate::{Agreed, Offer};
 use switchboard_websocket::handshake::{
     Request, RequestError, Response, ResponseError, random_key_from, response_head_len,
 };
@@ -12,6 +13,7 @@ use super::{Ask, DialError, DialLimits, Refusal, Stream, random};
 pub(super) struct Asked<'a> {
     key: String,
     offered: Vec<&'a str>,
+    deflate: Option<Offer>,
     bytes: Vec<u8>,
 }
 
@@ -19,6 +21,7 @@ pub(super) struct Asked<'a> {
 pub(super) struct Answer {
     pub(super) early: Vec<u8>,
     pub(super) subprotocol: Option<String>,
+    pub(super) deflate: Option<Agreed>,
     pub(super) headers: Vec<(String, Vec<u8>)>,
 }
 
@@ -34,12 +37,13 @@ impl<'a> Asked<'a> {
         let request = Request {
             origin: ask.origin.as_deref(),
             subprotocols: &offered,
+            deflate: ask.deflate,
             headers: &headers,
             ..Request::new(&ask.host, &ask.target, &key)
         };
         let mut bytes = Vec::new();
         request.write(&mut bytes)?;
-        Ok(Self { key, offered, bytes })
+        Ok(Self { key, offered, deflate: ask.deflate, bytes })
     }
 
     pub(super) async fn shake(
@@ -88,9 +92,13 @@ impl<'a> Asked<'a> {
 
     fn judge(&self, head: &[u8]) -> Result<Answer, ResponseError> {
         let response = Response::parse(head)?;
-        let subprotocol = response.check(&self.key, &self.offered)?.map(str::to_owned);
+        let (subprotocol, deflate) = match &self.deflate {
+            Some(offer) => response.check_deflate(&self.key, &self.offered, offer)?,
+            None => (response.check(&self.key, &self.offered)?, None),
+        };
+        let subprotocol = subprotocol.map(str::to_owned);
         let headers = response.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Ok(Answer { early: Vec::new(), subprotocol, headers: headers.collect() })
+        Ok(Answer { early: Vec::new(), subprotocol, deflate, headers: headers.collect() })
     }
 }
 

@@ -40,6 +40,7 @@ fn ask(options: &Options) -> Ask {
         target: options.url.target.clone(),
         origin: options.origin.clone(),
         subprotocols: options.subprotocols.clone(),
+        deflate: options.compression,
         headers: headers.map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
     }
 }

@@ -3,6 +3,7 @@
 
 mod dial;
 mod error;
+mod frames;
 mod hex;
 mod input;
 mod options;
@@ -48,9 +49,10 @@ async fn connect(options: &Options) -> u8 {
 
 async fn talk(options: &Options, show: &mut Show) -> Result<(), Error> {
     let dialled = dial::dial(options).await?;
-    show.open(&options.url.to_string(), &dialled)?;
+    show.open(options, &dialled)?;
     let input = if options.echo { input::none() } else { input(options, show) };
-    Session::new(options, show).run(dialled, input).await
+    let agreed = dialled.deflate;
+    Session::new(options, show, agreed.as_ref()).run(dialled, input).await
 }
 
 /// Whoever types, or a pipe.

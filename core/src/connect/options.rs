@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use switchboard_websocket::Url;
+use switchboard_websocket::handshake::deflate::Offer;
 use switchboard_websocket::handshake::{is_reserved, is_token};
 
 /// A client for WebSockets: a terminal to type into, or a filter for lines
@@ -23,6 +24,14 @@ pub struct Options {
     /// Sends an Origin, as a browser does
     #[arg(short, long, value_name = "ORIGIN")]
     pub(super) origin: Option<String>,
+    /// Offers permessage-deflate, with parameters as RFC 7692 has them, or with
+    /// client_max_window_bits, which leaves all to the server
+    #[arg(long, value_name = "PARAMETERS", num_args = 0..=1, require_equals = true)]
+    #[arg(value_parser = str::parse::<Offer>, default_missing_value = "client_max_window_bits")]
+    pub(super) compression: Option<Offer>,
+    /// Sends messages of fewer bytes as they are, not compressed
+    #[arg(long, value_name = "BYTES", default_value = "64", requires = "compression")]
+    pub(super) compression_threshold: u32,
     /// Trusts the certificates in this file (PEM), not those that the system trusts, to sign that
     /// of a wss:// server
     #[arg(long, value_name = "FILE")]
@@ -58,6 +67,11 @@ Ctrl-C closes with 1000, a second Ctrl-C ends at once.
 With a pipe, each line of the input is one message, and each message that comes is one line of the
 output: text as it is, binary in hex digits. At the end of the input the connection is closed with
 1000, after --expect and --wait; what the server still says before it answers is printed.
+
+With --compression messages are compressed both ways, if the server wants that; what it answered is
+shown. --compression='client_no_context_takeover; server_max_window_bits=10' binds both sides: no
+message of ours refers to those before, none of the server's reaches back further than 2^10 bytes. An
+answer that does not fit the offer is a wrong handshake.
 
 With --echo it is a client for servers that test clients: `ws://HOST:9001/runCase?case=1&agent=me`
 of the Autobahn testsuite, for one.

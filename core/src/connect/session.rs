@@ -3,9 +3,9 @@
 use std::io;
 use std::time::Duration;
 
+use switchboard_websocket::deflate::Agreed;
 use switchboard_websocket::{
-    CloseCode, Decoder, Event, Kind, Limits, Role, write_close, write_message, write_ping,
-    write_pong,
+    CloseCode, Decoder, Event, Kind, Limits, write_close, write_ping, write_pong,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::error::Error;
+use super::frames::{self, Frames};
 use super::input::Input;
 use super::show::{By, Show};
 use super::{Options, hex};
@@ -28,6 +29,7 @@ pub(super) struct Session<'a> {
     options: &'a Options,
     show: &'a mut Show,
     decoder: Decoder,
+    frames: Frames,
     /// What has not left yet.
     out: Vec<u8>,
     /// What was written may wait in the stream: TLS has a buffer.
@@ -73,11 +75,13 @@ enum Turn {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(options: &'a Options, show: &'a mut Show) -> Self {
+    /// `agreed` is how both sides compress, if they do.
+    pub(super) fn new(options: &'a Options, show: &'a mut Show, agreed: Option<&Agreed>) -> Self {
         Self {
             options,
             show,
-            decoder: Decoder::new(Role::Client),
+            decoder: frames::decoder(agreed),
+            frames: Frames::new(agreed, options.compression_threshold),
             out: Vec::new(),
             is_unflushed: false,
             lines: 0,
@@ -208,7 +212,7 @@ impl<'a> Session<'a> {
                     self.got += 1;
                     self.show.message(kind, payload)?;
                     if self.options.echo && self.stage == Stage::Open {
-                        write_message(&mut self.out, kind, payload, Some(mask()));
+                        self.frames.write(&mut self.out, kind, payload);
                     }
                     if self.stage == Stage::Expecting {
                         self.stage_end = Some(Instant::now() + self.options.timeout);
@@ -263,7 +267,7 @@ impl<'a> Session<'a> {
         let text = str::from_utf8(line);
         let text = text.map_err(|_| wrong("it is not UTF-8".to_owned()))?;
         if !self.options.binary {
-            write_message(&mut self.out, Kind::Text, line, Some(mask()));
+            self.frames.write(&mut self.out, Kind::Text, line);
             return Ok(());
         }
         let payload = match text.strip_prefix('@') {
@@ -272,7 +276,7 @@ impl<'a> Session<'a> {
                 wrong("expected pairs of hex digits, or @ and the name of a file".to_owned())
             })?,
         };
-        write_message(&mut self.out, Kind::Binary, &payload, Some(mask()));
+        self.frames.write(&mut self.out, Kind::Binary, &payload);
         Ok(())
     }
 

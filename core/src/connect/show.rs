@@ -8,6 +8,7 @@ use switchboard_websocket::Kind;
 use super::error::Error;
 use super::hex;
 use super::input::Terminal;
+use super::options::Options;
 use crate::client::Dialled;
 
 /// Who did it.
@@ -46,14 +47,23 @@ impl Show {
         Self { form, terminal, colour: is_terminal && !no_colour }
     }
 
-    pub(super) fn open(&mut self, url: &str, opened: &Dialled) -> Result<(), Error> {
+    pub(super) fn open(&mut self, options: &Options, opened: &Dialled) -> Result<(), Error> {
         let text = |value| String::from_utf8_lossy(value);
         let headers: Vec<Value> =
             opened.headers.iter().map(|(name, value)| json!([name, text(value)])).collect();
-        let with = opened.subprotocol.as_ref().map(|name| format!(", subprotocol {name}"));
+        let (url, compression) = (options.url.to_string(), compression(opened));
+        let mut line = format!("connected to {url}");
+        if let Some(name) = &opened.subprotocol {
+            line += &format!(", subprotocol {name}");
+        }
+        // Who has asked for it wants to know.
+        if options.compression.is_some() {
+            line += &format!(", compression: {}", compression.as_deref().unwrap_or("declined"));
+        }
         self.event(
-            &json!({"event": "open", "url": url, "subprotocol": opened.subprotocol, "headers": headers}),
-            &format!("connected to {url}{}", with.unwrap_or_default()),
+            &json!({"event": "open", "url": url, "subprotocol": opened.subprotocol,
+                "compression": compression, "headers": headers}),
+            &harmless(&line),
         )
     }
 
@@ -172,6 +182,15 @@ impl Show {
         let written = out.write_all(line).and_then(|()| out.write_all(b"\n"));
         written.and_then(|()| out.flush()).map_err(Error::Output)
     }
+}
+
+/// What the server answered, if it compresses.
+fn compression(opened: &Dialled) -> Option<String> {
+    opened.deflate?;
+    let is_it = |name: &str| name.eq_ignore_ascii_case("Sec-WebSocket-Extensions");
+    let mut values = opened.headers.iter().filter(|(name, _)| is_it(name)).map(|(_, value)| value);
+    let answer = values.find(|value| !value.is_empty())?;
+    Some(String::from_utf8_lossy(answer).into_owned())
 }
 
 /// Nothing that a server says may steer a terminal: control characters are shown, not obeyed.

@@ -16,6 +16,7 @@ mod frames;
 mod handshake;
 mod layering;
 mod memory;
+mod offers;
 mod order;
 mod plugins;
 mod stop;
