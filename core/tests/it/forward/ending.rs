@@ -1,7 +1,7 @@
 //! The end of either side reaches the other, behind all that was said before.
 
 use super::{echo, forward, pair, pair_with, server, ws};
-use crate::support::{Client, Event, Handshake, frame};
+use crate::support::{Client, Event, Handshake, Ws, frame};
 
 use server::Server;
 
@@ -152,11 +152,72 @@ fn a_server_that_breaks_a_rule_is_1014_for_the_client() {
         server.text("good");
         server.raw(bytes);
         ws.expect_text("good");
+        answer_the_last_ping(&mut ws);
         assert_eq!(ws.expect_close(1014), "the server behind broke a rule", "{rule}");
         host.wait_for_log(rule);
         assert!(host.log().contains(&format!("behind it: it broke a rule: {rule}")));
         server.expect_close(code);
     }
+}
+
+/// A client is asked whether it has something to say, before the server is left.
+fn last_ping(ws: &mut Ws) -> Vec<u8> {
+    match ws.next() {
+        Event::Ping(payload) => payload,
+        other => panic!("{other:?} instead of a ping"),
+    }
+}
+
+fn answer_the_last_ping(ws: &mut Ws) {
+    let payload = last_ping(ws);
+    ws.pong(&payload);
+}
+
+#[test]
+fn what_came_before_a_broken_rule_is_answered() {
+    let (_host, mut ws, mut server) = pair();
+    // In one write, as whoever sees them together could be tempted to forget the first.
+    server.raw(b"\x81\x04good\x83\x00\x89\x00\x81\x04late");
+    ws.expect_text("good");
+    let payload = last_ping(&mut ws);
+    ws.text("answer");
+    ws.pong(b"not this one");
+    ws.text("another");
+    ws.pong(&payload);
+    // What is said now is too late.
+    ws.text("late");
+    server.expect(&Event::Text("answer".to_owned()));
+    server.expect(&Event::Pong(b"not this one".to_vec()));
+    server.expect(&Event::Text("another".to_owned()));
+    server.expect_close(1002);
+    assert_eq!(ws.expect_close(1014), "the server behind broke a rule");
+}
+
+#[test]
+fn a_client_that_says_nothing_to_a_broken_rule_has_its_time() {
+    let (_host, mut ws, mut server) = pair();
+    server.raw(b"\x83\x00");
+    last_ping(&mut ws);
+    ws.expect_close(1014);
+    server.expect_close(1002);
+}
+
+#[test]
+fn who_leaves_meanwhile_does_not_change_what_the_other_is_told() {
+    // The client.
+    let (_host, mut ws, mut server) = pair();
+    server.raw(b"\x83\x00");
+    last_ping(&mut ws);
+    ws.close(1000, "");
+    ws.expect_close(1000);
+    server.expect_close(1002);
+
+    // The server.
+    let (_host, mut ws, mut server) = pair();
+    server.raw(b"\x83\x00");
+    server.finish();
+    last_ping(&mut ws);
+    assert_eq!(ws.expect_close(1014), "the server behind broke a rule");
 }
 
 #[test]
@@ -166,6 +227,7 @@ fn a_server_that_says_too_much_is_1009_for_the_client() {
     server.raw(&[b"\x82\x7e\x04\x00".as_slice(), &[7; 1024]].concat());
     ws.expect_binary(&[7; 1024]);
     server.raw(b"\x82\x7e\x04\x01");
+    answer_the_last_ping(&mut ws);
     ws.expect_close(1009);
     server.expect_close(1009);
 }

@@ -21,6 +21,8 @@ use crate::endpoint::Verdict;
 use crate::shard::{self, Bound, Charge, ConnId, Control, Mail, Payload, Sent};
 use crate::stream::{Outbox, Ready, Received, Source, SourceId, Transport};
 
+use ending::Fault;
+
 /// One client's connection to the server.
 pub(super) struct Upstream {
     section: Arc<Section>,
@@ -62,6 +64,8 @@ struct State {
     heard: bool,
     /// What still comes from the server is for nobody.
     deaf: bool,
+    /// Why, until the client has said its last.
+    fault: Option<Fault>,
     client: Client,
     /// Pings of the server without a payload that the client has not answered.
     empty_pings: u32,
@@ -147,6 +151,9 @@ impl Upstream {
     /// asks for an answer to the latest only.
     pub(super) fn control(&self, control: Control, payload: &[u8]) {
         let mut state = self.state.borrow_mut();
+        if self.is_last_word(&mut state, control, payload) {
+            return;
+        }
         if !state.takes() || state.outbox.len() > self.section.settings.limits.backlog_bytes_max {
             return;
         }
@@ -326,6 +333,7 @@ impl State {
             said: false,
             heard: false,
             deaf: false,
+            fault: None,
             client: Client::Gone,
             empty_pings: 0,
         }
