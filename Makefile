@@ -47,8 +47,9 @@ lint: tools ## format check, clippy and documentation, as in `make test`
 
 autobahn: tools ## run the Autobahn testsuite on every path, and write docs/conformance.md
 	@command -v python3 >/dev/null || $(call install,python3 python3-venv)
-	cargo build --package switchboard --package switchboard-plugin-echo
-	core/tests/autobahn/run $(AUTOBAHN)
+	@command -v openssl >/dev/null || $(call install,openssl)
+	cargo build --release --package switchboard --package switchboard-plugin-echo
+	core/tests/autobahn/run --release $(AUTOBAHN)
 
 # The peers are a workspace of their own, so that nothing else builds them.
 BENCH := cargo run --release --manifest-path core/bench/Cargo.toml --target-dir target/bench --bin bench --

@@ -1,11 +1,13 @@
 """Writes docs/conformance.md from what a run has found."""
 
 import datetime
+import os
+import platform
 import subprocess
 
-from hosts import HOST
+from hosts import build_folder
 from suite import ROOT, VERSION
-from verdicts import section
+from verdicts import BEHAVIOURS
 
 DOCUMENT = ROOT / "docs/conformance.md"
 
@@ -24,69 +26,74 @@ SECTIONS = {
 }
 
 
-def write(every, options):
+def write(every, options, seconds):
     DOCUMENT.parent.mkdir(exist_ok=True)
-    DOCUMENT.write_text("\n".join([*head(options), *paths(every), *table(every), *names(every)]) + "\n")
+    lines = [*head(options, seconds), *overview(every)]
+    for verdicts in every:
+        lines += table(verdicts)
+    DOCUMENT.write_text("\n".join(lines).rstrip() + "\n")
     print(f"written: {DOCUMENT.relative_to(ROOT)}")
 
 
-def head(options):
-    how = "over TLS" if options.tls else "without TLS"
+def head(options, seconds):
+    cores = os.cpu_count()
     return [
         "# Conformance",
         "",
         "What the [Autobahn testsuite](https://github.com/crossbario/autobahn-testsuite) says of Switchboard.",
         "`make autobahn` writes this page; a quick selection is part of `make test`.",
         "",
-        f"- Testsuite: {VERSION}, its 517 cases on Python 3 (`core/tests/autobahn/fuzzer.py` says how).",
-        "  The plugin is asked all of them; of 12 and 13 the other paths get two sizes for each set of parameters.",
-        f"- Host: {version()}, a debug build, {how}, compression {options.compression}.",
-        f"- Date: {datetime.date.today().isoformat()}.",
+        f"- Testsuite: {VERSION}, on Python {platform.python_version()} (`core/tests/autobahn/fuzzer.py` says how).",
+        "  The plugin without TLS is asked all of its 517 cases.",
+        "  The other paths are asked all but those of 12 and 13, and of these each set of parameters at two sizes: messages of 256 bytes, and of 8 KiB in fragments of 256.",
+        f"- Host: {version(options)}, a release build.",
+        f"- Date: {datetime.date.today().isoformat()}; {minutes(seconds)} with {options.jobs} parts at once on {cores} cores.",
+        "",
+        "INFORMATIONAL are the cases for which RFC 6455 has no rule; the suite says what it saw, and nothing of whether that is right.",
         "",
     ]
 
 
-def version():
+def version(options):
     said = lambda *command: subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout.strip()
     changed = " and changes" if said("git", "status", "--porcelain", "--untracked-files=no", "--", ":!docs") else ""
-    return f"{said(HOST, '--version')}, commit {said('git', 'rev-parse', '--short', 'HEAD')}{changed}"
+    host = said(build_folder(options.release) / "switchboard", "--version")
+    return f"{host}, commit {said('git', 'rev-parse', '--short', 'HEAD')}{changed}"
 
 
-def paths(every):
-    return ["## Paths", "", *(f"- **{v.path.name}**: {v.path.what}." for v in every), ""]
+def minutes(seconds):
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
-def table(every):
-    row = lambda cells: f"| {' | '.join(cells)} |"
-    titles = ["section", *(verdicts.path.name for verdicts in every)]
-    yield from ["## Cases", "", row(titles), row(["---"] * len(titles))]
+def row(*cells):
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def overview(every):
+    yield from ["## Paths", "", row("path", "is", "compression", "cases", "not OK", "INFORMATIONAL", "takes")]
+    yield row(*["---"] * 7)
+    for v in every:
+        counts = len(v.behaviours), len(v.bad()), len(v.informational())
+        yield row(f"`{v.path.name}`", v.path.what, v.compression, *counts, minutes(v.seconds))
+    yield ""
+    yield "Each path takes as long as its parts do one after the other."
+    yield ""
+
+
+def table(verdicts):
+    """A path: how many cases of each section came to what, and how they ended."""
+    seen = {*verdicts.behaviours.values(), *verdicts.closes.values()}
+    shown = [kind for kind in BEHAVIOURS if kind in seen or kind in ("OK", "NON-STRICT", "FAILED")]
+    shown += sorted(seen - set(shown))
+    yield from [f"## `{verdicts.path.name}`: {verdicts.path.what}", ""]
+    yield row("section", "cases", *shown, *(f"close {kind}" for kind in shown))
+    yield row("---", *["---:"] * (1 + 2 * len(shown)))
     for number, name in SECTIONS.items():
-        yield row([f"{number} {name}", *(verdicts.cell(number) for verdicts in every)])
-    closes = (", ".join(f"{n} {kind}" for kind, n in count(v.closes.values())) for v in every)
-    yield row(["closes, of all sections", *closes])
+        behaviours, closes = verdicts.of(number)
+        if cases := sum(behaviours.values()):
+            counts = [of[kind] or "" for of in (behaviours, closes) for kind in shown]
+            yield row(f"{number} {name}", cases, *counts)
     yield ""
-
-
-def count(kinds):
-    kinds = list(kinds)
-    return [(kind, kinds.count(kind)) for kind in dict.fromkeys(kinds)]
-
-
-def names(every):
-    yield from ["## By name", ""]
-    for verdicts in every:
-        yield f"- **{verdicts.path.name}**: {described(verdicts)}"
+    yield f"Not OK: {', '.join(map(verdicts.described, verdicts.bad())) or 'none'}."
+    yield f"INFORMATIONAL: {', '.join(map(verdicts.described, verdicts.informational())) or 'none'}."
     yield ""
-    yield "INFORMATIONAL are the cases for which RFC 6455 has no rule."
-
-
-def described(verdicts):
-    bad = [f"{case} {verdicts.behaviours[case]} (close {verdicts.closes[case]})" for case in verdicts.bad()]
-    parts = [f"not OK: {', '.join(bad)}" if bad else "none failed"]
-    if tolerated := verdicts.tolerated():
-        parts.append(f"NON-STRICT, {verdicts.path.lax}: {', '.join(tolerated)}")
-    if informational := verdicts.informational():
-        parts.append(f"INFORMATIONAL: {', '.join(informational)}")
-    if left_out := sorted({section(case) for case in verdicts.left_out()}):
-        parts.append(f"UNIMPLEMENTED, as nobody has asked for compression: {', '.join(f'{n}.*' for n in left_out)}")
-    return "; ".join(parts) + "."

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from suite import ROOT, SuiteError
 
-HOST = ROOT / "target/debug/switchboard"
 PROGRAM = ROOT / "target/autobahn/echo"
 
 # 9.1.6 and 9.2.6 send 16 MiB in one message, and many cases send nothing for seconds.
 CONF = """
 instancehome {home}
-plugin-path {root}/target/debug
+plugin-path {build}
 <listener main>
   address 127.0.0.1:0
   {ssl}
@@ -34,9 +33,14 @@ SSL = """<ssl>
   </ssl>"""
 
 
+def build_folder(is_release):
+    """Where cargo has put the host and the plugin."""
+    return ROOT / "target" / ("release" if is_release else "debug")
+
+
 def section(prefix, endpoint, compression):
-    """One `<websocket>`; a conf without compression does not name it."""
-    line = "" if compression == "off" else f"  compression {compression}\n"
+    """One `<websocket>`. What compresses does so with every message, short ones too."""
+    line = "" if compression == "off" else f"  compression {compression}\n  compression-threshold 0\n"
     return f"<websocket {prefix}>\n{endpoint}\n{line}</websocket>\n"
 
 
@@ -53,17 +57,16 @@ def build_program():
 class Host:
     """One running host, which ends with the block."""
 
-    def __init__(self, sections, tls=False):
+    def __init__(self, sections, build, tls=False):
         self._home = tempfile.TemporaryDirectory(prefix="switchboard-autobahn-")
         home = Path(self._home.name)
-        if tls:
-            make_certificate(home)
+        self.certificate = make_certificate(home) if tls else None
         conf = home / "zope.conf"
         ssl = SSL.format(home=home) if tls else ""
-        conf.write_text(CONF.format(home=home, root=ROOT, sections=sections, ssl=ssl))
+        conf.write_text(CONF.format(home=home, build=build, sections=sections, ssl=ssl))
         self._scheme = "wss" if tls else "ws"
         self._log, self._address, self._spoken = "", None, threading.Event()
-        command = [HOST, "serve", "-c", conf]
+        command = [build / "switchboard", "serve", "-c", conf]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -101,10 +104,13 @@ class Host:
 
 
 def make_certificate(home):
-    """For this run only, and for nobody: the suite does not ask who has signed it."""
-    files = ["-keyout", home / "key.pem", "-out", home / "certificate.pem"]
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost"]
-    done = subprocess.run(["openssl", "req", "-x509", *kind, *files], capture_output=True, text=True)
+    """For this run only: the suite does not ask who has signed it, and a forward is told to trust it."""
+    certificate, key = home / "certificate.pem", home / "key.pem"
+    kind = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost".split()
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
+    command = ["openssl", *kind, *names, "-keyout", key, "-out", certificate]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SuiteError(f"openssl made no certificate:\n{done.stderr}")
-    (home / "key.pem").chmod(0o600)
+    key.chmod(0o600)
+    return certificate
