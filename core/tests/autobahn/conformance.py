@@ -46,6 +46,7 @@ def head(options, seconds):
         f"- Testsuite: {VERSION}, on Python {platform.python_version()} (`core/tests/autobahn/fuzzer.py` says how).",
         "  The plugin without TLS is asked all of its 517 cases.",
         "  The other paths are asked all but those of 12 and 13, and of these each set of parameters at two sizes: messages of 256 bytes, and of 8 KiB in fragments of 256.",
+        "  A forward offers no compression to the server behind it, so `upstream` is asked nothing of 12 and 13.",
         f"- Host: {version(options)}, a release build.",
         f"- Date: {datetime.date.today().isoformat()}; {minutes(seconds)} with {options.jobs} parts at once on {cores} cores.",
         "",
@@ -82,18 +83,23 @@ def overview(every):
 
 def table(verdicts):
     """A path: how many cases of each section came to what, and how they ended."""
-    seen = {*verdicts.behaviours.values(), *verdicts.closes.values()}
-    shown = [kind for kind in BEHAVIOURS if kind in seen or kind in ("OK", "NON-STRICT", "FAILED")]
-    shown += sorted(seen - set(shown))
+    kinds = shown(verdicts.behaviours.values(), "OK", "NON-STRICT", "FAILED")
+    closes = shown(verdicts.closes.values(), "OK", "FAILED")
     yield from [f"## `{verdicts.path.name}`: {verdicts.path.what}", ""]
-    yield row("section", "cases", *shown, *(f"close {kind}" for kind in shown))
-    yield row("---", *["---:"] * (1 + 2 * len(shown)))
+    yield row("section", "cases", *kinds, *(f"close {kind}" for kind in closes))
+    yield row("---", *["---:"] * (1 + len(kinds) + len(closes)))
     for number, name in SECTIONS.items():
-        behaviours, closes = verdicts.of(number)
-        if cases := sum(behaviours.values()):
-            counts = [of[kind] or "" for of in (behaviours, closes) for kind in shown]
-            yield row(f"{number} {name}", cases, *counts)
+        said, ended = verdicts.of(number)
+        if said:
+            counts = [*(said[kind] for kind in kinds), *(ended[kind] for kind in closes)]
+            yield row(f"{number} {name}", said.total(), *counts)
     yield ""
-    yield f"Not OK: {', '.join(map(verdicts.described, verdicts.bad())) or 'none'}."
-    yield f"INFORMATIONAL: {', '.join(map(verdicts.described, verdicts.informational())) or 'none'}."
+    yield f"- Not OK: {', '.join(map(verdicts.described, verdicts.bad())) or 'none'}."
+    yield f"- INFORMATIONAL: {', '.join(map(verdicts.described, verdicts.informational())) or 'none'}."
     yield ""
+
+
+def shown(kinds, *always):
+    """The columns: those that nobody should miss, and those that are there."""
+    seen = {*kinds, *always}
+    return [kind for kind in BEHAVIOURS if kind in seen] + sorted(seen - set(BEHAVIOURS))
