@@ -1,5 +1,7 @@
 //! What passes through, both ways.
 
+use switchboard_websocket::handshake::deflate::Offer;
+
 use super::{echo, forward, forward_conf, pair, pair_with, server, ws};
 use crate::support::{Client, Event, Home, Host, Ws, conf, echo_conf, frame};
 
@@ -86,6 +88,24 @@ fn a_ping_of_the_host_itself_is_not_the_servers_matter() {
     ws.expect(&Event::Ping(Vec::new()));
     ws.pong(b"");
     server.expect(&Event::Pong(Vec::new()));
+}
+
+#[test]
+fn a_server_that_names_no_extension_has_chosen_none() {
+    let listener = server::listen();
+    let host = forward(&server::url(&listener), "", "compression dedicated");
+    let accepting = std::thread::spawn(move || {
+        let server = Server::accept(&listener);
+        // What the client compresses is the host's matter.
+        assert_eq!(server.header("Sec-WebSocket-Extensions"), None);
+        server.agree("Sec-WebSocket-Extensions:\r\n")
+    });
+    let mut ws = Client::deflating(&host.addr("main"), "/app", &Offer::default());
+    let mut server = accepting.join().unwrap();
+    ws.text(&"compressed ".repeat(100));
+    server.expect(&Event::Text("compressed ".repeat(100)));
+    server.text("back");
+    ws.expect_text("back");
 }
 
 #[test]
