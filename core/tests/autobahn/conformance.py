@@ -5,7 +5,6 @@ import os
 import platform
 import subprocess
 
-from hosts import build_folder
 from suite import ROOT, VERSION
 from verdicts import BEHAVIOURS
 
@@ -26,16 +25,17 @@ SECTIONS = {
 }
 
 
-def write(every, options, seconds):
+def write(every, host, jobs, seconds):
+    """`host` is what `version` said, `jobs` how many parts ran at once."""
     DOCUMENT.parent.mkdir(exist_ok=True)
-    lines = [*head(options, seconds), *overview(every)]
+    lines = [*head(host, jobs, seconds), *overview(every)]
     for verdicts in every:
         lines += table(verdicts)
     DOCUMENT.write_text("\n".join(lines).rstrip() + "\n")
     print(f"written: {DOCUMENT.relative_to(ROOT)}")
 
 
-def head(options, seconds):
+def head(host, jobs, seconds):
     cores = os.cpu_count()
     return [
         "# Conformance",
@@ -47,18 +47,19 @@ def head(options, seconds):
         "  The plugin without TLS is asked all of its 517 cases.",
         "  The other paths are asked all but those of 12 and 13, and of these each set of parameters at two sizes: messages of 256 bytes, and of 8 KiB in fragments of 256.",
         "  A forward offers no compression to the server behind it, so `upstream` is asked nothing of 12 and 13.",
-        f"- Host: {version(options)}, a release build.",
-        f"- Date: {datetime.date.today().isoformat()}; {minutes(seconds)} with {options.jobs} parts at once on {cores} cores.",
+        f"- Host: {host}, a release build.",
+        f"- Date: {datetime.date.today().isoformat()}; {minutes(seconds)} with {jobs} parts at once on {cores} cores.",
         "",
         "INFORMATIONAL are the cases for which RFC 6455 has no rule; the suite says what it saw, and nothing of whether that is right.",
         "",
     ]
 
 
-def version(options):
+def version(build):
+    """The host's own, and the commit of the checkout."""
     said = lambda *command: subprocess.run(command, capture_output=True, text=True, cwd=ROOT).stdout.strip()
     changed = " and changes" if said("git", "status", "--porcelain", "--untracked-files=no", "--", ":!docs") else ""
-    host = said(build_folder(options.release) / "switchboard", "--version")
+    host = said(build / "switchboard", "--version")
     return f"{host}, commit {said('git', 'rev-parse', '--short', 'HEAD')}{changed}"
 
 
