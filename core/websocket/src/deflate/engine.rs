@@ -120,6 +120,7 @@ impl Engine {
             let (read, written) = (deflate.total_in() as usize, deflate.total_out() as usize);
             if written == self.out.len().min(enough) {
                 if written == enough {
+                    empty(deflate);
                     return None;
                 }
                 let len = (2 * self.out.len()).max(enough / 4).max(1024);
@@ -229,6 +230,21 @@ impl Engine {
 impl Default for Engine {
     fn default() -> Self {
         Self::with_lent_max(64)
+    }
+}
+
+/// Takes out what a compressor still holds of a message that is given up. Its reset drops that, but
+/// not the place in its buffer where it began (zlib-rs 0.6.8): one such message after the other would
+/// move that on, until the buffer has no room and the library panics.
+fn empty(deflate: &mut Deflate) {
+    let mut rest = [0; 1024];
+    loop {
+        let before = deflate.total_out();
+        // It is an error to ask when there is nothing left.
+        let asked = deflate.compress(&[], &mut rest, DeflateFlush::SyncFlush);
+        if asked.is_err() || deflate.total_out() - before < rest.len() as u64 {
+            return;
+        }
     }
 }
 

@@ -631,3 +631,28 @@ proptest! {
         prop_assert_eq!(pieces, whole);
     }
 }
+
+#[test]
+fn messages_that_are_given_up_leave_nothing_behind() {
+    let agreed = Agreed { server_no_context_takeover: true, ..Agreed::default() };
+    let mut state = 1_u64;
+    let mut noise = |count: usize| {
+        let byte = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        };
+        (0..count).map(byte).collect::<Vec<u8>>()
+    };
+    let (mut engine, mut out) = (Engine::default(), Vec::new());
+    let mut deflater = Deflater::new(Role::Server, &agreed, 0);
+    for count in (0..20).flat_map(|_| (1..2000).step_by(97).chain([9000, 70_000])) {
+        let payload = noise(count);
+        out.clear();
+        deflater.write_message(&mut engine, &mut out, Kind::Binary, &payload, None);
+        // It is sent as it is.
+        assert_eq!((out[0], &out[out.len() - count..]), (0x82, &payload[..]));
+    }
+    out.clear();
+    deflater.write_message(&mut engine, &mut out, Kind::Text, &[b'a'; 1000], None);
+    assert!(out[0] == 0xc1 && out.len() < 100, "{} bytes", out.len());
+}
