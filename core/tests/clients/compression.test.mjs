@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { on, once } from "node:events";
 import { test } from "node:test";
 import WebSocket from "ws";
-import { shareHost, within } from "./kinds.mjs";
+import { secured, shareHost, within } from "./kinds.mjs";
 
 const KiB = 1 << 10;
 const MiB = 1 << 20;
@@ -19,8 +19,8 @@ let host;
 shareHost((shared) => ({ host } = shared));
 
 /** A client whose `heard` yields what comes, and the answer to its offer. */
-async function open(path, perMessageDeflate) {
-  const ws = new WebSocket(host.url(path), { perMessageDeflate });
+async function open(path, perMessageDeflate, tls) {
+  const ws = new WebSocket(host.url(path, tls), { ...secured(tls), perMessageDeflate });
   const heard = on(ws, "message");
   const answered = once(ws, "upgrade");
   await once(ws, "open");
@@ -28,16 +28,22 @@ async function open(path, perMessageDeflate) {
   return { ws, heard, answer: response.headers["sec-websocket-extensions"] };
 }
 
-/** What is sent comes back; returns how many bytes that took. */
+/** What is sent comes back; a list is one message in fragments. Returns how many bytes that took, before TLS. */
 async function echo({ ws, heard }, ...messages) {
   const before = ws._socket.bytesRead;
-  for (const message of messages) ws.send(message);
+  for (const message of messages) send(ws, message);
   for (const message of messages) {
     const [data, isBinary] = (await heard.next()).value;
-    assert.equal(isBinary, typeof message !== "string");
-    assert.ok(data.equals(Buffer.from(message)), "another message");
+    const parts = [message].flat();
+    assert.equal(isBinary, typeof parts[0] !== "string");
+    assert.ok(data.equals(Buffer.concat(parts.map((part) => Buffer.from(part)))), "another message");
   }
   return ws._socket.bytesRead - before;
+}
+
+function send(ws, message) {
+  const parts = [message].flat();
+  parts.forEach((part, i) => ws.send(part, { fin: i === parts.length - 1 }));
 }
 
 const words = "host plugin external forward endpoint generation session shard topic window".split(" ");
@@ -55,39 +61,81 @@ function answerTo({ isShared, bits }, offer) {
 }
 
 const several = [undefined, 8, 9, 10, 11, 12, 13, 14, 15];
-for (const [path, mode] of Object.entries(modes)) {
-  for (const serverNoContextTakeover of [undefined, true]) {
-    // To `ws`, false is not the same: it then hangs up on a server that asks for this.
-    for (const clientNoContextTakeover of [undefined, true]) {
-      const takeover = `server ${!serverNoContextTakeover}, client ${!clientNoContextTakeover}`;
-      test(`${path}: each offer is answered and works, takeover: ${takeover}`, within, async () => {
-        const noise = randomBytes(700);
-        const messages = ["", Buffer.alloc(0), "short", speech(200), noise, speech(200), noise, speech(3000)];
-        for (const serverMaxWindowBits of several) {
-          for (const clientMaxWindowBits of [...several, false, true]) {
-            const windows = { serverMaxWindowBits, clientMaxWindowBits };
-            const offer = { serverNoContextTakeover, clientNoContextTakeover, ...windows };
-            const client = await open(path, { ...offer, threshold: clientMaxWindowBits ? 0 : 1024 });
-            assert.equal(client.answer, answerTo(mode, offer));
-            await echo(client, ...messages);
-            client.ws.terminate();
-          }
-        }
-      });
+const takeovers = [undefined, true].flatMap((serverNoContextTakeover) =>
+  // To `ws`, false is not the same: it then hangs up on a server that asks for this.
+  [undefined, true].map((clientNoContextTakeover) => ({ serverNoContextTakeover, clientNoContextTakeover })),
+);
+
+/** A test of each way of taking over and each transport. Over TLS its `version` says which one it is the turn of. */
+function eachWay(path, name, run) {
+  for (const takeover of takeovers) {
+    for (const isSecure of [false, true]) {
+      let turn = 0;
+      const version = () => (isSecure ? ["TLSv1.2", "TLSv1.3"][turn++ % 2] : undefined);
+      const { serverNoContextTakeover: server, clientNoContextTakeover: client } = takeover;
+      const way = `takeover: server ${!server}, client ${!client}${isSecure ? ", over TLS" : ""}`;
+      test(`${path}: ${name}, ${way}`, within, () => run(takeover, version));
     }
   }
+}
 
-  test(`${path}: what can be made shorter is`, within, async () => {
-    const client = await open(path, true);
-    const long = "again and again ".repeat(MiB / 16);
-    assert.ok((await echo(client, long)) < MiB / 100);
-    const taken = await echo(client, randomBytes(MiB));
-    assert.ok(taken > MiB && taken < MiB + KiB, `${taken}`);
-    for (const length of [10, 63, 64, 65]) {
-      const taken = await echo(client, "x".repeat(length));
-      assert.equal(taken === length + 2, length < mode.threshold, `${length}`);
+/** All that the package can say about windows, for one way of taking over. */
+function* offers(takeover) {
+  for (const serverMaxWindowBits of several) {
+    for (const clientMaxWindowBits of [...several, false, true]) {
+      yield { ...takeover, serverMaxWindowBits, clientMaxWindowBits };
     }
+  }
+}
+
+eachWay("/echo", "where compression is off no offer is taken", async (takeover, version) => {
+  for (const offer of offers(takeover)) {
+    const client = await open("/echo", offer, version());
+    assert.equal(client.answer, undefined);
+    assert.equal(client.ws.extensions, "");
+    await echo(client, "", speech(200), randomBytes(700));
     client.ws.terminate();
+  }
+});
+
+for (const [path, mode] of Object.entries(modes)) {
+  eachWay(path, "each offer is answered and works", async (takeover, version) => {
+    // Longer than the windows, and said twice: what is referred to is in the window or just outside.
+    const [noise, wide] = [randomBytes(700), randomBytes(40_000)];
+    const fragments = [speech(100), "", speech(100), "short"];
+    const messages = ["", Buffer.alloc(0), "short", speech(200), noise, speech(200), noise, fragments, speech(3000)];
+    messages.push(wide, wide.subarray(9_000), "again");
+    for (const offer of offers(takeover)) {
+      const client = await open(path, { ...offer, threshold: offer.clientMaxWindowBits ? 0 : 1024 }, version());
+      assert.equal(client.answer, answerTo(mode, offer));
+      await echo(client, ...messages);
+      client.ws.terminate();
+    }
+  });
+
+  for (const tls of [undefined, "TLSv1.2", "TLSv1.3"]) {
+    test(`${path}: what can be made shorter is, ${tls ?? "plain"}`, within, async () => {
+      const client = await open(path, true, tls);
+      const long = "again and again ".repeat(MiB / 16);
+      assert.ok((await echo(client, long)) < MiB / 100);
+      const taken = await echo(client, randomBytes(MiB));
+      assert.ok(taken > MiB && taken < MiB + KiB, `${taken}`);
+      for (const length of [10, 63, 64, 65]) {
+        const taken = await echo(client, "x".repeat(length));
+        assert.equal(taken === length + 2, length < mode.threshold, `${length}`);
+      }
+      client.ws.terminate();
+    });
+  }
+
+  // What gets shorter and what does not, each behind the other, so that the window holds both.
+  eachWay(path, "a mebibyte comes back whatever the window", async (takeover, version) => {
+    const [long, noise] = ["again and again, and no more; ".repeat(MiB / 30), randomBytes(MiB)];
+    for (const bits of takeover.serverNoContextTakeover ? [8, 12, 15] : [9, 13, 15]) {
+      const client = await open(path, { ...takeover, serverMaxWindowBits: bits, clientMaxWindowBits: bits }, version());
+      await echo(client, long, noise, [noise.subarray(0, -1000), Buffer.from(long.slice(0, 5000))], long);
+      client.ws.terminate();
+    }
   });
 }
 

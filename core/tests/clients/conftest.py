@@ -5,17 +5,20 @@ import os
 import pathlib
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass, replace
 
 import pytest
+from websockets.asyncio.client import connect
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[2]
 SWITCHBOARD = os.environ.get("SWITCHBOARD", str(ROOT / "target/debug/switchboard"))
 PATIENCE_SECONDS = 30
+CERTIFICATES = ROOT / "target/certificates"
 
 CONF = """
 instancehome {home}
@@ -100,19 +103,33 @@ class Host(Program):
         super().__init__([SWITCHBOARD, "serve", "-c", home / "zope.conf"], stderr=subprocess.PIPE)
         try:
             self.address = self.wait_for(r"listening on (\S+) \(listener main\)")[1]
+            self.secure_port = int(self.wait_for(r"listening on \S+:(\d+) \(listener secure\)")[1])
             for ready in [": ready: ", *(f"{path}: ready$" for path in PROGRAMS)]:
                 self.wait_for(ready)
         except BaseException:  # a test's time may be over too
             self.kill()
             raise
 
-    def url(self, path):
-        return f"ws://{self.address}{path}"
+    def url(self, path, tls=None):
+        return f"{'wss' if tls else 'ws'}://{self.authority(tls)}{path}"
+
+    def authority(self, tls=None):
+        """What stands before the path; over TLS it is a name of the certificate."""
+        return f"localhost:{self.secure_port}" if tls else self.address
 
     def stop(self):
         """Asks it to end, and returns its exit status."""
         self._process.send_signal(signal.SIGTERM)
         return self.wait()
+
+
+def secured(tls):
+    """The options of a client that speaks this version of TLS, and trusts the authority of the tests and no other."""
+    if not tls:
+        return {}
+    context = ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
+    context.minimum_version = context.maximum_version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[tls]
+    return {"ssl": context}
 
 
 @dataclass(frozen=True)
@@ -129,6 +146,7 @@ class Kind:
     logs_as: str
     counts: bool = False  # says "message 7" behind its seventh answer
     compression: str = "off"  # in the conf; the package offers it unless a test says otherwise
+    tls: str | None = None  # the version
 
     def under(self, compression):
         """The section of the same kind under compression."""
@@ -158,6 +176,10 @@ COMPRESSED = [
 ]
 KINDS |= {f"{kind}-{compression}": KINDS[kind].under(compression) for kind, compression in COMPRESSED}
 PROGRAMS = [kind.path for name, kind in KINDS.items() if name.startswith(("cpp", "python"))]
+# Each of these once over TLS, so that every kind of endpoint meets both versions.
+OVER_TLS = {"1.2": ["plugin", "plugin-shared", "cpp-dedicated", "python", "forward-dedicated"]}
+OVER_TLS["1.3"] = [kind for kind in KINDS if kind not in OVER_TLS["1.2"]]
+KINDS |= {f"{kind}-tls-{tls}": replace(KINDS[kind], tls=tls) for tls, kinds in OVER_TLS.items() for kind in kinds}
 
 
 class Endpoint:
@@ -167,8 +189,14 @@ class Endpoint:
         self.host, self.kind = host, KINDS[kind]
         self._log = upstream if kind.startswith("forward") else host
         self._since = len(self._log.log)
-        self.url, self.in_order_url = host.url(self.kind.path), host.url(self.kind.in_order)
-        self.closing_url = host.url(self.kind.closing)
+        self.url, self.in_order_url, self.closing_url = (
+            host.url(path, self.kind.tls) for path in (self.kind.path, self.kind.in_order, self.kind.closing)
+        )
+        self.origin = f"{'https' if self.kind.tls else 'http'}://{host.authority(self.kind.tls)}"
+
+    def connect(self, url=None, **options):
+        """As the package's own, to what echoes unless it is told otherwise."""
+        return connect(url or self.url, **secured(self.kind.tls), **options)
 
     async def saw_end(self, code, reason):
         """Waits until the endpoint itself says that a client has ended so."""

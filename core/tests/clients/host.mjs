@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 export const root = resolve(fileURLToPath(import.meta.url), "../../../..");
+export const certificates = join(root, "target/certificates");
 const patience = 30_000; // milliseconds, to become ready and to end; less than a test has
 const program = process.env.SWITCHBOARD ?? join(root, "target/debug/switchboard");
 
@@ -76,8 +77,13 @@ export class Host extends Program {
     return Number(this.address.split(":").pop());
   }
 
-  url(path = "/") {
-    return `ws://${this.address}${path}`;
+  url(path = "/", tls) {
+    return `${tls ? "wss" : "ws"}://${this.authority(tls)}${path}`;
+  }
+
+  /** What stands before the path; over TLS, for which the conf has a listener `secure`, a name of the certificate. */
+  authority(tls) {
+    return tls ? `localhost:${this.log.match(/listening on \S+:(\d+) \(listener secure\)/)[1]}` : this.address;
   }
 
   /** The process ids of the programs that it runs now. */

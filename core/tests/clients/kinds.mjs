@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before } from "node:test";
-import { Host, Program, root } from "./host.mjs";
+import { certificates, Host, Program, root } from "./host.mjs";
 
 const here = join(root, "core/tests/clients");
 
@@ -15,7 +15,7 @@ export const within = { timeout: 60_000 };
 
 // `path` echoes, and `inOrder` also what comes together with a Close. `closing` closes when asked, and says in a log
 // how its clients end. One that `counts` says "message 7" behind its seventh answer. `compression` is what the
-// conf says, where it is on; the package offers it unless a test says otherwise.
+// conf says, where it is on; the package offers it unless a test says otherwise. `tls` is the version, where it is used.
 export const kinds = {
   plugin: { path: "/echo", inOrder: "/echo", closing: "/probe", logsAs: "plugin: /probe .*: " },
   cpp: { path: "/cpp", inOrder: "/cpp", closing: "/cpp", logsAs: "program: /cpp: " },
@@ -30,6 +30,18 @@ const compressed = [
   ["forward", "dedicated"],
 ];
 for (const [kind, compression] of compressed) kinds[`${kind}-${compression}`] = under(compression, kinds[kind]);
+
+// Each of these once over TLS, so that every kind of endpoint meets both versions.
+const over12 = ["plugin", "plugin-shared", "cpp-dedicated", "python", "forward-dedicated"];
+for (const [kind, how] of Object.entries(kinds)) {
+  const tls = over12.includes(kind) ? "TLSv1.2" : "TLSv1.3";
+  kinds[`${kind} over ${tls}`] = { ...how, tls };
+}
+
+/** The options of a client that speaks this version of TLS, and trusts the authority of the tests and no other. */
+export function secured(tls) {
+  return tls ? { ca: readFileSync(join(certificates, "ca.pem")), minVersion: tls, maxVersion: tls } : {};
+}
 
 /** The section of the same kind under compression. */
 function under(compression, { path, inOrder, closing, logsAs, counts }) {

@@ -1,20 +1,23 @@
 """permessage-deflate (RFC 7692) with whatever the client of the PyPI package `websockets` can offer."""
 
 import asyncio
+import functools
 import itertools
 import json
 import random
 from contextlib import asynccontextmanager
 
 import pytest
+from conftest import secured
 from test_chat import hear, tell
 from test_websockets import MIB, Client
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 WINDOWS = {"/echo-shared": ("shared", 15), "/echo-dedicated": ("dedicated", 12), "/echo-widest": ("dedicated", 15)}
-# zlib has no window of 8 bits for a stream without a header.
-BITS = range(9, 16)
+# zlib inflates what has a window of 8 bits, but cannot deflate so without a header: the package does not offer that.
+SERVER_BITS, CLIENT_BITS = range(8, 16), range(9, 16)
+OVER = pytest.mark.parametrize("tls", [None, "1.2", "1.3"], ids=["plain", "tls-1.2", "tls-1.3"])
 WORDS = "host plugin external forward endpoint generation session shard topic window".split()
 
 
@@ -28,11 +31,13 @@ class Counting(ClientConnection):
         super().data_received(data)
 
 
+@functools.cache
 def noise(length, seed=0):
     """What no compressor makes shorter."""
     return random.Random(seed).randbytes(length)
 
 
+@functools.cache
 def speech(words, seed=0):
     """What every compressor makes shorter, and takeover much shorter."""
     chosen = random.Random(seed)
@@ -40,17 +45,18 @@ def speech(words, seed=0):
 
 
 @asynccontextmanager
-async def dial(url, *, max_size=None, **offer):
+async def dial(host, path, tls=None, **offer):
     factory = ClientPerMessageDeflateFactory(**offer)
-    options = {"extensions": [factory], "compression": None, "create_connection": Counting}
-    async with connect(url, max_size=max_size, **options) as ws:
+    options = {"extensions": [factory], "compression": None, "create_connection": Counting, "max_size": None}
+    async with connect(host.url(path, tls), **secured(tls), **options) as ws:
         yield ws
 
 
 async def check_echo(ws, *messages):
+    """What is sent comes back; a list is one message in fragments."""
     for message in messages:
         await ws.send(message)
-        assert await ws.recv() == message
+        assert await ws.recv() == (message[0][:0].join(message) if isinstance(message, list) else message)
 
 
 def answer_to(mode, bits, offer):
@@ -66,28 +72,72 @@ def answer_to(mode, bits, offer):
     return "; ".join(answer)
 
 
-@pytest.mark.parametrize("client_no_context_takeover", [False, True], ids=["client-takes-over", "client-does-not"])
-@pytest.mark.parametrize("server_no_context_takeover", [False, True], ids=["server-takes-over", "server-does-not"])
-@pytest.mark.parametrize("path", WINDOWS)
-async def test_each_offer_is_answered_and_works(host, path, server_no_context_takeover, client_no_context_takeover):
-    # Longer than the narrowest windows, and said twice: what is referred to is in the window or just outside.
-    messages = ["", b"", "short", speech(200), noise(700), speech(200), noise(700), speech(3000, seed=1)]
-    for server_bits, client_bits in itertools.product([None, *BITS], [None, True, *BITS]):
-        offer = {
-            "server_no_context_takeover": server_no_context_takeover,
-            "client_no_context_takeover": client_no_context_takeover,
-            "server_max_window_bits": server_bits,
-            "client_max_window_bits": client_bits,
-        }
-        async with dial(host.url(path), **offer) as ws:
+def offers(takeover):
+    """All that the package can say about windows, for one way of taking over."""
+    for server, client in itertools.product([None, *SERVER_BITS], [None, True, *CLIENT_BITS]):
+        yield {**takeover, "server_max_window_bits": server, "client_max_window_bits": client}
+
+
+SIDES = ["server_no_context_takeover", "client_no_context_takeover"]
+TAKEOVERS = {
+    f"server-{'alone' if server else 'takes-over'}-client-{'alone' if client else 'takes-over'}": dict(
+        zip(SIDES, (server, client))
+    )
+    for server, client in itertools.product([False, True], repeat=2)
+}
+
+
+def each_way(paths):
+    """A test of every path, way of taking over, and transport."""
+
+    def mark(test):
+        test = pytest.mark.parametrize("is_secure", [False, True], ids=["plain", "tls"])(test)
+        test = pytest.mark.parametrize("takeover", TAKEOVERS.values(), ids=TAKEOVERS)(test)
+        return pytest.mark.parametrize("path", paths)(test)
+
+    return mark
+
+
+def versions(is_secure):
+    return itertools.cycle(["1.2", "1.3"] if is_secure else [None])
+
+
+@each_way(WINDOWS)
+async def test_each_offer_is_answered_and_works(host, path, takeover, is_secure):
+    # Longer than the windows, and said twice: what is referred to is in the window or just outside.
+    fragments = [speech(100), "", speech(100), "short"]
+    messages = ["", b"", "short", speech(200), noise(700), speech(200), noise(700), fragments, speech(3000, seed=1)]
+    messages += [noise(40_000, seed=2), noise(40_000, seed=2)[9_000:], b"again"]
+    for offer, tls in zip(offers(takeover), versions(is_secure)):
+        async with dial(host, path, tls, **offer) as ws:
             answer = ws.response.headers["Sec-WebSocket-Extensions"]
             assert answer == answer_to(*WINDOWS[path], offer), offer
             await check_echo(ws, *messages)
 
 
+@each_way(["/echo-shared", "/echo-widest"])
+async def test_a_mebibyte_comes_back_whatever_the_window(host, path, takeover, is_secure):
+    # What gets shorter and what does not, each behind the other, so that the window holds both.
+    messages = [speech(MIB // 7), noise(MIB), [noise(MIB)[:-1000], speech(100).encode()], speech(MIB // 7)]
+    for bits, tls in zip([9, 12, 15], versions(is_secure)):
+        offer = {**takeover, "server_max_window_bits": bits, "client_max_window_bits": bits}
+        async with dial(host, path, tls, **offer) as ws:
+            await check_echo(ws, *messages)
+
+
+@each_way(["/echo"])
+async def test_where_compression_is_off_no_offer_is_taken(host, path, takeover, is_secure):
+    for offer, tls in zip(offers(takeover), versions(is_secure)):
+        async with dial(host, path, tls, **offer) as ws:
+            assert "Sec-WebSocket-Extensions" not in ws.response.headers
+            assert ws.protocol.extensions == []
+            await check_echo(ws, "", speech(200), noise(700))
+
+
+@OVER
 @pytest.mark.parametrize("path", WINDOWS)
-async def test_what_can_be_made_shorter_is(host, path):
-    async with dial(host.url(path)) as ws:
+async def test_what_can_be_made_shorter_is(host, path, tls):
+    async with dial(host, path, tls) as ws:
         before = ws.came
         await check_echo(ws, "again and again " * (MIB // 16))
         assert ws.came - before < MIB / 100
@@ -96,9 +146,10 @@ async def test_what_can_be_made_shorter_is(host, path):
         assert MIB < ws.came - before < MIB + 1000
 
 
+@OVER
 @pytest.mark.parametrize("path", WINDOWS)
-async def test_takeover_makes_many_alike_much_shorter(host, path):
-    async with dial(host.url(path)) as ws:
+async def test_takeover_makes_many_alike_much_shorter(host, path, tls):
+    async with dial(host, path, tls) as ws:
         before = ws.came
         message = noise(200).hex()
         for number in range(100):
@@ -107,9 +158,10 @@ async def test_takeover_makes_many_alike_much_shorter(host, path):
         assert each > 200 if path == "/echo-shared" else each < 50
 
 
+@OVER
 @pytest.mark.parametrize("path, least", [("/echo-shared", 64), ("/echo-dedicated", 64), ("/echo-widest", 0)])
-async def test_what_is_shorter_than_the_threshold_comes_as_it_is(host, path, least):
-    async with dial(host.url(path)) as ws:
+async def test_what_is_shorter_than_the_threshold_comes_as_it_is(host, path, least, tls):
+    async with dial(host, path, tls) as ws:
         for length in [10, 63, 64, 65]:
             before = ws.came
             await check_echo(ws, "x" * length)
@@ -119,13 +171,13 @@ async def test_what_is_shorter_than_the_threshold_comes_as_it_is(host, path, lea
 
 async def test_16_mebibytes_come_back_after_others_like_them(host):
     text, binary = speech(MIB // 8), noise(16 * MIB - 10)
-    async with dial(host.url("/echo-dedicated")) as ws:
+    async with dial(host, "/echo-dedicated") as ws:
         await check_echo(ws, text[:1000], (text * 20)[: 16 * MIB], binary[-5000:], binary, text[-1000:])
 
 
 async def test_a_message_is_held_against_the_limit_by_what_it_inflates_to(host):
     for path in ["/echo-shared", "/echo-dedicated"]:
-        async with dial(host.url(path)) as ws:
+        async with dial(host, path) as ws:
             await ws.send("0" * (16 * MIB))
             assert len(await ws.recv()) == 16 * MIB
             await ws.send("0" * (16 * MIB + 1))
@@ -135,7 +187,7 @@ async def test_a_message_is_held_against_the_limit_by_what_it_inflates_to(host):
 
 async def test_many_messages_in_a_row_with_pings_between_come_back_in_order(endpoint):
     messages = [speech(number % 40, seed=number) if number % 3 else noise(number % 300) for number in range(2_000)]
-    async with connect(endpoint.url, compression="deflate") as ws:
+    async with endpoint.connect(compression="deflate") as ws:
         client, pongs = Client(endpoint, ws), []
 
         async def send():
@@ -155,7 +207,7 @@ async def test_many_messages_in_a_row_with_pings_between_come_back_in_order(endp
 async def test_fragments_with_pings_between_are_one_message(endpoint, kind):
     parts = [speech(number, seed=number) + "🙂" for number in range(100)]
     parts = parts if kind is str else [part.encode() for part in parts]
-    async with connect(endpoint.url, compression="deflate") as ws:
+    async with endpoint.connect(compression="deflate") as ws:
         client = Client(endpoint, ws)
 
         async def fragments():

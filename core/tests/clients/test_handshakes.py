@@ -6,13 +6,13 @@ from websockets.exceptions import InvalidStatus
 
 
 async def test_an_unknown_subprotocol_is_not_chosen(endpoint):
-    async with connect(endpoint.url, subprotocols=["nobody.knows.this", "nor.this"]) as ws:
+    async with endpoint.connect(subprotocols=["nobody.knows.this", "nor.this"]) as ws:
         assert ws.subprotocol is None
         assert "Sec-WebSocket-Protocol" not in ws.response.headers
 
 
 async def test_offered_compression_is_taken_where_the_conf_wants_it(endpoint):
-    async with connect(endpoint.url, compression="deflate") as ws:
+    async with endpoint.connect(compression="deflate") as ws:
         assert "permessage-deflate" in ws.request.headers["Sec-WebSocket-Extensions"]
         is_taken = "permessage-deflate" in ws.response.headers.get("Sec-WebSocket-Extensions", "")
         assert is_taken == (endpoint.kind.compression != "off")
@@ -21,7 +21,7 @@ async def test_offered_compression_is_taken_where_the_conf_wants_it(endpoint):
 
 
 async def test_an_origin_of_the_same_host_is_let_in(endpoint):
-    async with connect(endpoint.url, origin=f"http://{endpoint.host.address}") as ws:
+    async with endpoint.connect(origin=endpoint.origin) as ws:
         await ws.send("here")
         assert await ws.recv() == "here"
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import itertools
+from urllib.parse import urlsplit
 
 import pytest
+from conftest import secured
 
 ROUNDS = 20
 MASK = bytes([0x37, 0xFA, 0x21, 0x3D])
@@ -25,12 +27,12 @@ async def read_frame(reader):
     return head[0], await reader.readexactly(length)
 
 
-async def open_raw(url):
-    address, path = url.removeprefix("ws://").split("/", 1)
-    reader, writer = await asyncio.open_connection(*address.split(":"))
+async def open_raw(url, tls):
+    url = urlsplit(url)
+    reader, writer = await asyncio.open_connection(url.hostname, url.port, **secured(tls))
     head = [
-        f"GET /{path} HTTP/1.1",
-        f"Host: {address}",
+        f"GET {url.path} HTTP/1.1",
+        f"Host: {url.netloc}",
         "Upgrade: websocket",
         "Connection: Upgrade",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
@@ -57,7 +59,7 @@ ENDS = {
 @pytest.mark.parametrize("bad, code", ENDS.values(), ids=ENDS)
 async def test_the_reply_comes_before_the_close(endpoint, bad, code):
     for _ in range(ROUNDS):
-        reader, writer = await open_raw(endpoint.in_order_url)
+        reader, writer = await open_raw(endpoint.in_order_url, endpoint.kind.tls)
         writer.write(frame(TEXT, b"last words") + bad)
         assert await read_frame(reader) == (TEXT, b"last words")
         if endpoint.kind.counts:

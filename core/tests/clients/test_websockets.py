@@ -1,9 +1,11 @@
 """The client of the PyPI package `websockets`, which nobody here wrote, and endpoints of every kind."""
 
 import asyncio
+import itertools
 from contextlib import asynccontextmanager
 
 import pytest
+from conftest import KINDS, Endpoint, secured
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Opcode
@@ -42,7 +44,7 @@ class Client:
 
 @asynccontextmanager
 async def dial(endpoint, url=None, **options):
-    async with connect(url or endpoint.url, max_size=None, **options) as ws:
+    async with endpoint.connect(url, max_size=None, **options) as ws:
         yield Client(endpoint, ws)
 
 
@@ -81,7 +83,7 @@ async def test_16_mebibytes_of_binary_come_back(endpoint):
 
 async def check_too_long(endpoint, message):
     # Without `async with`: it would close again, which asyncio of Python 3.11 fails at behind a full buffer.
-    ws = await connect(endpoint.url)
+    ws = await endpoint.connect()
     with pytest.raises(ConnectionClosed) as closed:
         await ws.send(message)
         await ws.recv()
@@ -163,11 +165,14 @@ async def test_a_ping_has_its_pong(endpoint):
         await client.check_echo("and messages")
 
 
-async def test_the_host_pings_a_silent_client_and_keeps_one_that_answers(endpoint):
-    async with dial(endpoint, create_connection=Watched) as client:
-        for _ in range(2):
-            assert await client.ws.pings.get() == b""
-        await client.check_echo("still here")
+async def test_the_host_pings_a_silent_client_of_each_kind_and_keeps_one_that_answers(host, upstream):
+    async def check(kind):
+        async with dial(Endpoint(host, upstream, kind), create_connection=Watched) as client:
+            for _ in range(2):
+                assert await client.ws.pings.get() == b"", kind
+            await client.check_echo("still here")
+
+    await asyncio.gather(*map(check, KINDS))  # at once, as each takes two seconds
 
 
 async def test_a_ping_of_the_server_reaches_the_client_and_the_pong_the_server(forward):
@@ -224,14 +229,15 @@ async def test_what_was_sent_before_a_close_is_answered_first(endpoint):
 
 async def test_an_abrupt_end_leaves_the_others_well(endpoint):
     for _ in range(20):
-        ws = await connect(endpoint.url)
+        ws = await endpoint.connect()
         await ws.send(b"x" * 65_536)
         ws.transport.abort()
     await check_echo(endpoint, "still here")
 
 
 async def test_a_stopping_host_says_1001_to_the_clients_of_all_and_exits_well(new_host):
-    clients = [await connect(new_host.url(path)) for path in ["/echo", "/cpp", "/python", "/forward"]]
+    ways = itertools.product(["/echo", "/cpp", "/python", "/forward"], [None, "1.2", "1.3"])
+    clients = [await connect(new_host.url(path, tls), **secured(tls)) for path, tls in ways]
     stopped = asyncio.create_task(asyncio.to_thread(new_host.stop))
     for ws in clients:
         with pytest.raises(ConnectionClosed) as closed:

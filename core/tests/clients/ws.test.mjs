@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { test } from "node:test";
 import WebSocket from "ws";
-import { kinds, shareHost, startHost, within } from "./kinds.mjs";
+import { kinds, secured, shareHost, startHost, within } from "./kinds.mjs";
 
 const MiB = 1 << 20;
 let upstream;
@@ -23,9 +23,9 @@ class Client {
   #heard = [];
   #waiting = [];
 
-  static async open(path, ...options) {
+  static async open({ path, tls }, options) {
     const client = new Client();
-    client.ws = new WebSocket(host.url(path), ...options);
+    client.ws = new WebSocket(host.url(path, tls), { ...secured(tls), ...options });
     client.pings = [];
     client.pongs = [];
     client.ended = once(client.ws, "close").then(([code, reason]) => ({ code, reason: String(reason) }));
@@ -66,7 +66,7 @@ class Client {
 const same = (a, b) => (typeof a === "string" ? a === b : Buffer.isBuffer(b) && a.equals(b));
 
 async function checkEcho(kind, ...messages) {
-  const client = await Client.open(kind.path);
+  const client = await Client.open(kind);
   for (const message of messages) {
     client.ws.send(message);
     await client.expect(kind, message);
@@ -98,14 +98,14 @@ everywhere("16 mebibytes of text come back", (kind) =>
 everywhere("16 mebibytes of binary come back", (kind) => checkEcho(kind, randomBytes(16 * MiB)));
 
 everywhere("a message over the limit is refused with 1009", async (kind) => {
-  const client = await Client.open(kind.path);
+  const client = await Client.open(kind);
   client.ws.send(Buffer.alloc(16 * MiB + 1));
   assert.equal((await client.ended).code, 1009);
   await checkEcho(kind, "still here");
 });
 
 everywhere("fragments that exceed the limit together are refused with 1009", async (kind) => {
-  const client = await Client.open(kind.path);
+  const client = await Client.open(kind);
   for (let i = 0; i < 16; i++) client.ws.send(Buffer.alloc(MiB), { fin: false });
   client.ws.send("x", { fin: true });
   assert.equal((await client.ended).code, 1009);
@@ -114,7 +114,7 @@ everywhere("fragments that exceed the limit together are refused with 1009", asy
 
 for (const [type, chunk] of [["text", "0123456789abcdef"], ["binary", Buffer.from([0, 1, 0xfe, 0xff])]]) {
   everywhere(`64 fragments of ${type} with pings between are one message`, async (kind) => {
-    const client = await Client.open(kind.path);
+    const client = await Client.open(kind);
     const pings = Array.from({ length: 63 }, (_, i) => `ping ${i}`);
     for (const ping of pings) {
       client.ws.send(chunk, { fin: false });
@@ -128,7 +128,7 @@ for (const [type, chunk] of [["text", "0123456789abcdef"], ["binary", Buffer.fro
 }
 
 everywhere("a character split between fragments is whole again", async (kind) => {
-  const client = await Client.open(kind.path);
+  const client = await Client.open(kind);
   const smile = Buffer.from("🙂");
   smile.forEach((byte, i) => client.ws.send(Buffer.from([byte]), { binary: false, fin: i === smile.length - 1 }));
   await client.expect(kind, "🙂");
@@ -136,7 +136,7 @@ everywhere("a character split between fragments is whole again", async (kind) =>
 });
 
 everywhere("many messages at once come back in order", async (kind) => {
-  const client = await Client.open(kind.path);
+  const client = await Client.open(kind);
   const messages = Array.from({ length: 5_000 }, (_, i) => (i % 2 ? `${i}` : Buffer.from(`${i}`)));
   for (const message of messages) client.ws.send(message);
   await client.expect(kind, ...messages);
@@ -144,7 +144,7 @@ everywhere("many messages at once come back in order", async (kind) => {
 });
 
 test("forward: a server that answers in fragments is understood", within, async () => {
-  const client = await Client.open("/forward");
+  const client = await Client.open(kinds.forward);
   client.ws.send("fragments Grüße, 世界 🙂");
   await client.expect(kinds.forward, "Grüße, 世界 🙂", Buffer.from("Grüße, 世界 🙂"));
   client.ws.close();
@@ -153,7 +153,7 @@ test("forward: a server that answers in fragments is understood", within, async 
 // ---- pings
 
 everywhere("a ping has its pong", async (kind) => {
-  const client = await Client.open(kind.path);
+  const client = await Client.open(kind);
   for (const payload of ["", "there?", "p".repeat(125)]) {
     client.ws.ping(payload);
     const [pong] = await once(client.ws, "pong");
@@ -162,17 +162,21 @@ everywhere("a ping has its pong", async (kind) => {
   client.ws.close();
 });
 
-everywhere("the host pings a silent client, and keeps one that answers", async (kind) => {
-  const client = await Client.open(kind.path);
-  for (let i = 0; i < 2; i++) await once(client.ws, "ping");
-  client.ws.send("still here");
-  await client.expect(kind, "still here");
-  assert.deepEqual([...new Set(client.pings)], [""]);
-  client.ws.close();
+// All at once, as each takes two seconds.
+test("the host pings a silent client of each kind, and keeps one that answers", within, async () => {
+  const isKept = async (kind) => {
+    const client = await Client.open(kind);
+    for (let i = 0; i < 2; i++) await once(client.ws, "ping");
+    client.ws.send("still here");
+    await client.expect(kind, "still here");
+    client.ws.close();
+    return client.pings.every((payload) => payload === "");
+  };
+  for (const [kind, kept] of Object.entries(kinds).map(([kind, how]) => [kind, isKept(how)])) assert.ok(await kept, kind);
 });
 
 test("forward: a ping of the server reaches the client, and the pong the server", within, async () => {
-  const client = await Client.open("/forward");
+  const client = await Client.open(kinds.forward);
   client.ws.send("ping me");
   await client.expect(kinds.forward, "pong");
   assert.ok(client.pings.includes("are you there?"));
@@ -194,14 +198,14 @@ for (const [code, reason] of closes) {
 
   everywhere(`a close of the client is answered, and the endpoint learns it: ${close}`, async (kind) => {
     const sawEnd = listen(kind);
-    const client = await Client.open(kind.closing);
+    const client = await Client.open({ ...kind, path: kind.closing });
     client.ws.close(code, reason);
     assert.equal((await client.ended).code, code);
     await sawEnd(code, reason);
   });
 
   everywhere(`a close of the endpoint reaches the client: ${close}`, async (kind) => {
-    const client = await Client.open(kind.closing);
+    const client = await Client.open({ ...kind, path: kind.closing });
     client.ws.send(`close ${code} ${reason}`.trim());
     assert.deepEqual(await client.ended, { code, reason });
   });
@@ -209,14 +213,14 @@ for (const [code, reason] of closes) {
 
 everywhere("a close without a code has none on the other side either", async (kind) => {
   const sawEnd = listen(kind);
-  const client = await Client.open(kind.closing);
+  const client = await Client.open({ ...kind, path: kind.closing });
   client.ws.close();
   assert.equal((await client.ended).code, 1005);
   await sawEnd(1005, "");
 });
 
 everywhere("what the endpoint said before its close comes before it", async (kind) => {
-  const client = await Client.open(kind.closing);
+  const client = await Client.open({ ...kind, path: kind.closing });
   client.ws.send(kind.closing.startsWith("/probe") ? "echo last words" : "last words");
   client.ws.send("close 4001 enough");
   await client.expect(kind, "last words");
@@ -224,7 +228,7 @@ everywhere("what the endpoint said before its close comes before it", async (kin
 });
 
 everywhere("what was sent before a close is answered first", async (kind) => {
-  const client = await Client.open(kind.inOrder);
+  const client = await Client.open({ ...kind, path: kind.inOrder });
   client.ws.send("last words");
   client.ws.close(1000);
   await client.expect(kind, "last words");
@@ -233,7 +237,7 @@ everywhere("what was sent before a close is answered first", async (kind) => {
 
 everywhere("an abrupt end leaves the others well", async (kind) => {
   for (let i = 0; i < 20; i++) {
-    const client = await Client.open(kind.path);
+    const client = await Client.open(kind);
     client.ws.send(Buffer.alloc(65_536));
     client.ws.terminate();
     await client.ended;
@@ -244,7 +248,7 @@ everywhere("an abrupt end leaves the others well", async (kind) => {
 test("a stopping host says 1001 to the clients of all, and exits well", within, async () => {
   const shared = host;
   const own = (host = await startHost(upstream));
-  const clients = await Promise.all(Object.values(kinds).map(({ path }) => Client.open(path)));
+  const clients = await Promise.all(Object.values(kinds).map((kind) => Client.open(kind)));
   host = shared;
   const stopped = own.stop();
   for (const client of clients) assert.equal((await client.ended).code, 1001);
@@ -253,15 +257,16 @@ test("a stopping host says 1001 to the clients of all, and exits well", within, 
 
 // ---- handshakes
 
-everywhere("an unknown subprotocol is not chosen", async ({ path }) => {
+everywhere("an unknown subprotocol is not chosen", async ({ path, tls }) => {
   // ws gives up by itself when none of those it offered is chosen; that it says so is the proof.
-  const ws = new WebSocket(host.url(path), ["nobody.knows.this", "nor.this"]);
+  const ws = new WebSocket(host.url(path, tls), ["nobody.knows.this", "nor.this"], secured(tls));
   const [error] = await once(ws, "error");
   assert.match(error.message, /sent no subprotocol/);
 });
 
-everywhere("offered compression is taken where the conf wants it", async ({ path, compression }) => {
-  const client = await Client.open(path, { perMessageDeflate: true });
+everywhere("offered compression is taken where the conf wants it", async (kind) => {
+  const { compression } = kind;
+  const client = await Client.open(kind, { perMessageDeflate: true });
   const answer = client.response.headers["sec-websocket-extensions"] ?? "none";
   assert.equal(answer.startsWith("permessage-deflate"), compression !== undefined, answer);
   assert.equal(client.ws.extensions, compression ? "permessage-deflate" : "");
@@ -270,8 +275,9 @@ everywhere("offered compression is taken where the conf wants it", async ({ path
   client.ws.close();
 });
 
-everywhere("an origin of the same host is let in", async ({ path }) => {
-  const client = await Client.open(path, { origin: `http://${host.address}` });
+everywhere("an origin of the same host is let in", async (kind) => {
+  const origin = `${kind.tls ? "https" : "http"}://${host.authority(kind.tls)}`;
+  const client = await Client.open(kind, { origin });
   client.ws.close();
   assert.equal((await client.ended).code, 1005);
 });
@@ -306,7 +312,7 @@ async function hear(client, expected) {
 
 /** A client that is in the room, and its welcome: before that it may not speak, nor does it hear the others. */
 async function enter(room, name) {
-  const client = await Client.open(`/chat/${room}`);
+  const client = await Client.open({ path: `/chat/${room}` });
   tell(client, { type: "join", name });
   return [client, await hear(client, { type: "welcome", room, name })];
 }
