@@ -64,9 +64,11 @@ benched: tools
 	cargo build --release --package switchboard --package switchboard-plugin-echo
 	cargo build --release --manifest-path core/bench/Cargo.toml --target-dir target/bench
 
-idle: tools ## measure memory and CPU with 10,000 idle connections
+idle: tools ## measure memory and CPU with 10,000 idle connections, and what frames cost that they only declare
 	cargo build --release --package switchboard $(PLUGINS:%=--package switchboard-plugin-%)
 	cargo bench --package switchboard --bench idle
+	@echo "what the same number costs when each has declared a frame of 1 GiB:"
+	DECLARED_CONNECTIONS=10000 cargo test --package switchboard --test it a_declared_gibibyte -- --nocapture
 
 instructions: tools ## count the codec's instructions with valgrind, and check that time is linear
 	@command -v valgrind >/dev/null || $(call install,valgrind)

@@ -19,6 +19,7 @@ mod memory;
 mod offers;
 mod order;
 mod plugins;
+mod promises;
 mod stop;
 mod support;
 mod time;

@@ -54,9 +54,17 @@ impl Host {
 
     /// The same, in a home where something lies already. Relative paths of the conf start there.
     pub(crate) fn start_in(home: Home, conf: &str) -> Self {
-        let host = Self::spawn(home, conf);
-        host.wait_for_log("ready");
-        host
+        Self::spawn(home, conf, &[]).when_ready()
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn start_with(env: &[(&str, &str)], conf: &str) -> Self {
+        Self::spawn(Home::new(), conf, env).when_ready()
+    }
+
+    fn when_ready(self) -> Self {
+        self.wait_for_log("ready");
+        self
     }
 
     /// For a conf that does not start: how the host ended, and what it said.
@@ -65,18 +73,19 @@ impl Host {
     }
 
     pub(crate) fn fails_in(home: Home, conf: &str) -> (ExitStatus, String) {
-        let mut host = Self::spawn(home, conf);
+        let mut host = Self::spawn(home, conf, &[]);
         let status = host.wait();
         assert!(!status.success(), "the host ended well:\n{}", host.log());
         (status, host.log())
     }
 
-    fn spawn(home: Home, conf: &str) -> Self {
+    fn spawn(home: Home, conf: &str, env: &[(&str, &str)]) -> Self {
         let plugins = plugins::directory().to_str().expect("a path in UTF-8");
         let file = home.write("zope.conf", conf.replace("@PLUGINS@", plugins).as_bytes());
         let mut child = Command::new(env!("CARGO_BIN_EXE_switchboard"))
             .args(["serve", "-c"])
             .arg(file)
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -163,7 +172,13 @@ impl Host {
         self.status_bytes("VmRSS:")
     }
 
-    /// The most that was in use at one time since the start.
+    /// Forgets how much was in use at one time until now.
+    pub(crate) fn reset_peak(&self) {
+        // "5" is that, says proc(5).
+        fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").unwrap();
+    }
+
+    /// The most that was in use at one time since the start, or since that was forgotten.
     pub(crate) fn peak_bytes(&self) -> usize {
         self.status_bytes("VmHWM:")
     }
