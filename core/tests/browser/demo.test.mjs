@@ -5,10 +5,9 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
 import { Host, root } from "../clients/host.mjs";
+import { launch, within } from "./browser.mjs";
 
-const within = { timeout: 90_000 };
 const screenshots = join(root, "target/screenshots");
 const desktop = { viewport: { width: 1280, height: 900 }, colorScheme: "light" };
 const phone = { viewport: { width: 390, height: 844 }, colorScheme: "light" };
@@ -34,20 +33,7 @@ before(async () => {
   const options = ["-std=c++17", "-O1", "-pthread", "-I", join(root, "sdk/cpp/include")];
   execFileSync("c++", [...options, "-o", feed, join(root, "examples/feed-cpp/feed.cpp")]);
   host = await Host.start(0, feedConf);
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    // Chromium's own sandbox needs a user other than root; the rest keeps it from calling home.
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-dev-shm-usage",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await launch();
 }, within);
 
 after(async () => {
