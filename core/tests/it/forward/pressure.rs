@@ -1,10 +1,7 @@
 //! Neither side is read faster than the other one reads, and nothing is left behind.
 
-use std::fs;
-use std::time::{Duration, Instant};
-
 use super::{echo, pair, pair_with, ws};
-use crate::support::{Event, Host, PATIENCE, frame};
+use crate::support::{Event, Host, frame};
 
 const MESSAGES: usize = 800;
 const MESSAGE_BYTES: usize = 64 << 10;
@@ -126,7 +123,7 @@ fn a_client_that_reads_nothing_is_closed_and_the_server_told() {
 fn five_hundred_connections_come_and_go_without_a_trace() {
     let (behind, host) = echo("");
     ws(&host).echo("warm");
-    let before = (settled(&host, usize::MAX), settled(&behind, usize::MAX));
+    let before = (host.settled_files(usize::MAX), behind.settled_files(usize::MAX));
     for round in 0..5 {
         let mut all: Vec<_> = (0..100).map(|_| ws(&host)).collect();
         for (number, ws) in all.iter_mut().enumerate() {
@@ -144,20 +141,6 @@ fn five_hundred_connections_come_and_go_without_a_trace() {
             }
         }
     }
-    assert!(settled(&host, before.0) <= before.0);
-    assert!(settled(&behind, before.1) <= before.1);
-}
-
-/// The descriptors of a host, once there are no more than `expected` or that took too long.
-fn settled(host: &Host, expected: usize) -> usize {
-    let count = || fs::read_dir(format!("/proc/{}/fd", host.pid())).unwrap().count();
-    let begun = Instant::now();
-    // The one wait for time: nobody tells when a descriptor is closed.
-    while count() > expected && begun.elapsed() < PATIENCE {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    if expected == usize::MAX {
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    count()
+    assert!(host.settled_files(before.0) <= before.0);
+    assert!(behind.settled_files(before.1) <= before.1);
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -188,6 +188,20 @@ impl Host {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
         kilobytes.expect("a number of kB").parse::<usize>().unwrap() << 10
+    }
+
+    /// How many descriptors it has, once there are no more than `expected` or that took too long.
+    pub(crate) fn settled_files(&self, expected: usize) -> usize {
+        let count = || fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count();
+        let begun = Instant::now();
+        // The one wait for time: nobody tells when a descriptor is closed.
+        while count() > expected && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if expected == usize::MAX {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        count()
     }
 
     pub(crate) fn dir(&self) -> &Path {
