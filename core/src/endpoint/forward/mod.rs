@@ -90,14 +90,15 @@ impl Binding for ForwardEndpoint {
     }
 
     fn closed(&self, _: ConnId, session: Session, end: &Closed<'_>) -> Farewell {
-        match links::remove(session) {
-            Some(Link::Dialling(task)) => {
-                task.abort();
-                Farewell::Now
-            }
-            Some(Link::Open(upstream)) => upstream.client_closed(end),
-            None => Farewell::Now,
+        // Its link stays until it is over: what the server still says waits for room as before, so
+        // it must hear of that.
+        if let Some(upstream) = links::upstream(session) {
+            return upstream.client_closed(end);
         }
+        if let Some(Link::Dialling(task)) = links::remove(session) {
+            task.abort();
+        }
+        Farewell::Now
     }
 
     fn stop(&self) {}
@@ -130,7 +131,7 @@ impl Section {
         // That it chose none is a choice too: the host must not make another.
         let subprotocol = Some(dialled.subprotocol.take().unwrap_or_default());
         let headers = asking::passed_back(self, &dialled.headers);
-        let upstream = match Upstream::start(self, conn, dialled) {
+        let upstream = match Upstream::start(self, conn, session, dialled) {
             Ok(upstream) => upstream,
             Err(error) => return self.refuse(conn, session, &DialError::Broken(error)),
         };

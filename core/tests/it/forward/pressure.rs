@@ -44,6 +44,30 @@ fn a_slow_client_slows_its_server() {
 }
 
 #[test]
+fn a_slow_client_that_has_closed_gets_what_its_server_says_behind_that() {
+    let (_host, mut ws, mut server) = pair_with("", "<limits>\nclose-timeout 60s\n</limits>");
+    ws.close(1000, "all of it");
+    server.expect_close(1000);
+    let unmasked = |number| {
+        let len = (MESSAGE_BYTES as u64).to_be_bytes();
+        [b"\x82\x7f".as_slice(), &len, &payload(number)].concat()
+    };
+    let bytes: Vec<u8> = (0..MESSAGES).flat_map(unmasked).collect();
+    let sent = server.send_until_stalled(&bytes);
+    assert!(sent < bytes.len() / 2, "the host has taken {sent} bytes that nobody reads");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            server.raw(&bytes[sent..]);
+            server.close(Some((1000, "")));
+        });
+        for number in 0..MESSAGES {
+            assert!(ws.next() == Event::Binary(payload(number)), "message {number}");
+        }
+        ws.expect_close(1000);
+    });
+}
+
+#[test]
 fn a_slow_server_slows_its_client() {
     let (host, mut ws, mut server) = pair();
     let before = host.resident_bytes();

@@ -13,6 +13,7 @@ use std::time::Duration;
 use switchboard_websocket::{CloseCode, ProtocolError, write_close};
 use tokio::time::sleep;
 
+use super::super::links;
 use super::{Client, Section, State, Upstream};
 use crate::client::mask;
 use crate::endpoint::{Closed, Farewell, Why};
@@ -149,6 +150,8 @@ impl Upstream {
         }
         state.outbox = Outbox::default();
         state.input = Vec::new();
+        // Nothing is to be said to it any more.
+        drop(links::remove(self.session));
     }
 
     /// Ends it without further ado.

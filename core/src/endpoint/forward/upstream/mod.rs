@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 use super::Section;
 use crate::client::{Dialled, mask};
-use crate::endpoint::Verdict;
+use crate::endpoint::{Session, Verdict};
 use crate::shard::{self, Bound, Charge, ConnId, Control, Mail, Payload, Sent};
 use crate::stream::{Outbox, Ready, Received, Source, SourceId, Transport};
 
@@ -27,6 +27,7 @@ use ending::Fault;
 pub(super) struct Upstream {
     section: Arc<Section>,
     conn: ConnId,
+    session: Session,
     /// Itself, for what comes later.
     own: Weak<Self>,
     raw_fd: RawFd,
@@ -95,6 +96,7 @@ impl Upstream {
     pub(super) fn start(
         section: &Arc<Section>,
         conn: ConnId,
+        session: Session,
         dialled: Dialled,
     ) -> io::Result<Rc<Self>> {
         let shard = shard::current().ok_or(io::ErrorKind::Unsupported)?;
@@ -105,6 +107,7 @@ impl Upstream {
         let upstream = Rc::new_cyclic(|own| Self {
             section: Arc::clone(section),
             conn,
+            session,
             own: Weak::clone(own),
             raw_fd,
             id: Cell::new(None),
