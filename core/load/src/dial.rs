@@ -32,7 +32,7 @@ enum Peer {
 }
 
 /// One address has some 28,000 ports for connections to the same server.
-const CONNECTIONS_PER_ADDRESS: u32 = 20_000;
+pub(crate) const CONNECTIONS_PER_ADDRESS: u32 = 20_000;
 
 impl Dialler {
     pub(crate) fn new(url: &Url, receive_buffer_bytes: Option<usize>) -> io::Result<Self> {

@@ -19,6 +19,8 @@
 #![forbid(unsafe_code)]
 
 // A module uses only those below it.
+pub mod soak;
+
 mod worker;
 
 mod client;

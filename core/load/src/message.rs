@@ -49,8 +49,7 @@ impl Maker {
 
     /// Writes the payload into `out`, in place of what is there.
     pub(crate) fn make(&self, number: Number, out: &mut Vec<u8>) -> Kind {
-        let mut random = Random::of(&[self.seed, u64::from(number.sender), number.seq]);
-        let check = random.next();
+        let mut random = push_number(self.seed, number, out);
         let kind = match self.kinds {
             Kinds::Text => Kind::Text,
             Kinds::Binary => Kind::Binary,
@@ -58,10 +57,6 @@ impl Maker {
             Kinds::Both => Kind::Binary,
         };
         let len = self.len(number.sender, &mut random);
-        out.clear();
-        push_letters(out, u64::from(number.sender), SENDER);
-        push_letters(out, number.seq, SEQ);
-        push_letters(out, check, CHECK);
         while out.len() < len {
             out.extend_from_slice(&random.next().to_le_bytes());
         }
@@ -74,24 +69,36 @@ impl Maker {
         kind
     }
 
-    /// Evenly spread over the orders of magnitude.
     fn len(&self, sender: u32, random: &mut Random) -> usize {
         let (min, max) = self.other(sender).map_or(self.bytes, |others| others.bytes);
         let min = min.max(NUMBER_BYTES);
-        let max = max.max(min);
-        let share = random.below(1 << 20) as f64 / f64::from((1 << 20) - 1);
-        let len = min as f64 * (max as f64 / min as f64).powf(share);
-        (len.round() as usize).clamp(min, max)
+        random.spread(min, max.max(min))
     }
 
     /// The number of a message, if it has one of this run. What follows the number may be wrong.
     pub(crate) fn number(&self, payload: &[u8]) -> Option<Number> {
-        let letters = payload.get(..NUMBER_BYTES)?;
-        let sender = value(&letters[..SENDER])? as u32;
-        let seq = value(&letters[SENDER..SENDER + SEQ])?;
-        let check = Random::of(&[self.seed, u64::from(sender), seq]).next() & mask(CHECK);
-        (value(&letters[SENDER + SEQ..])? == check).then_some(Number { sender, seq })
+        number_of(self.seed, payload)
     }
+}
+
+/// Writes a number into `out`, in place of what is there. The rest of its message may follow from
+/// what is returned.
+pub(crate) fn push_number(seed: u64, number: Number, out: &mut Vec<u8>) -> Random {
+    let mut random = Random::of(&[seed, u64::from(number.sender), number.seq]);
+    out.clear();
+    push_letters(out, u64::from(number.sender), SENDER);
+    push_letters(out, number.seq, SEQ);
+    push_letters(out, random.next(), CHECK);
+    random
+}
+
+/// The number that a message of this seed begins with.
+pub(crate) fn number_of(seed: u64, payload: &[u8]) -> Option<Number> {
+    let letters = payload.get(..NUMBER_BYTES)?;
+    let sender = value(&letters[..SENDER])? as u32;
+    let seq = value(&letters[SENDER..SENDER + SEQ])?;
+    let check = Random::of(&[seed, u64::from(sender), seq]).next() & mask(CHECK);
+    (value(&letters[SENDER + SEQ..])? == check).then_some(Number { sender, seq })
 }
 
 fn mask(letters: usize) -> u64 {

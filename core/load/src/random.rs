@@ -28,6 +28,13 @@ impl Random {
         self.next() % end.max(1)
     }
 
+    /// From `min` to `max`, evenly spread over the orders of magnitude.
+    pub(crate) fn spread(&mut self, min: usize, max: usize) -> usize {
+        let share = self.below(1 << 20) as f64 / f64::from((1 << 20) - 1);
+        let value = min as f64 * (max as f64 / min as f64).powf(share);
+        (value.round() as usize).clamp(min, max)
+    }
+
     pub(crate) fn percent(&mut self, share: u8) -> bool {
         self.below(100) < u64::from(share)
     }

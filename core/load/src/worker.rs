@@ -34,6 +34,9 @@ pub enum Error {
     /// The operating system.
     #[error("cannot wait for sockets: {0}")]
     Poll(#[from] io::Error),
+    /// A soak of nothing.
+    #[error("there is no endpoint to be soaked")]
+    NoTarget,
     /// A stall that is not over after a time.
     #[error("what does not read can only end after a time")]
     Goal,
@@ -96,7 +99,7 @@ fn check(plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum {
         // If it may not be raised, some connections will say so.
