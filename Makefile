@@ -11,7 +11,7 @@ FUZZED       := $(notdir $(wildcard core/fuzz/corpus/*))
 FUZZ_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint autobahn bench benched performance idle crowd instructions fuzz doc clean tools
+.PHONY: help run test fmt lint autobahn bench benched performance idle crowd soak instructions fuzz doc clean tools
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -79,6 +79,14 @@ crowd: tools target/release/crowd ## measure what 500 connections that do not re
 	cargo bench --package switchboard --bench crowd
 
 target/release/crowd: core/benches/crowd/crowd.cpp $(wildcard sdk/cpp/include/switchboard/*) | tools
+	@mkdir -p $(@D)
+	c++ -std=c++17 -O2 -pthread -I sdk/cpp/include -o $@ $<
+
+soak: tools target/release/echo-cpp ## 2,000 clients of all manners for SOAK_SECONDS (default 1200), every byte checked
+	cargo build --release --package switchboard --package switchboard-plugin-echo
+	cargo bench --package switchboard --bench soak
+
+target/release/echo-cpp: examples/echo-cpp/echo.cpp $(wildcard sdk/cpp/include/switchboard/*) | tools
 	@mkdir -p $(@D)
 	c++ -std=c++17 -O2 -pthread -I sdk/cpp/include -o $@ $<
 

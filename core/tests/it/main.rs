@@ -20,6 +20,7 @@ mod offers;
 mod order;
 mod plugins;
 mod promises;
+mod soak;
 mod stop;
 mod support;
 mod time;
