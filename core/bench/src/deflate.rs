@@ -22,12 +22,20 @@ const WARM_UP: u64 = 100;
 pub(crate) fn measure(plan: &Plan, round: usize, figures: &mut Figures) -> Outcome<()> {
     for bytes in SIZES {
         let title = |what| format!("JSON messages of {bytes} B, {what}");
-        let cost =
-            Row {
-                title: title("echo"), unit: "µs of CPU a message", base: Some("off"), digits: 2
-            };
-        let rest =
-            Row { title: title("sent compressed"), unit: "% of its bytes", base: None, digits: 1 };
+        let cost = Row {
+            title: title("echo"),
+            unit: "µs of CPU a message",
+            base: Some("off"),
+            reach: None,
+            digits: 2,
+        };
+        let rest = Row {
+            title: title("sent compressed"),
+            unit: "% of its bytes",
+            base: None,
+            reach: None,
+            digits: 1,
+        };
         for (name, target) in [("off", "/echo"), ("shared", "/shared"), ("dedicated", "/dedicated")]
         {
             let server = Program::host().start()?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_linger;
+use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use switchboard_websocket::deflate::Agreed;
@@ -13,6 +14,7 @@ use switchboard_websocket::handshake::deflate::Offer;
 use switchboard_websocket::handshake::{Request, Response};
 
 use crate::Outcome;
+use crate::socket::Socket;
 
 /// Nobody guesses it, but nobody needs to.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -33,16 +35,12 @@ pub(crate) fn patiently<T>(mut what: impl FnMut() -> Outcome<T>) -> Outcome<T> {
     }
 }
 
-/// One connection: a WebSocket at `target`, or raw without.
-pub(crate) fn open(address: SocketAddr, target: Option<&str>) -> Outcome<TcpStream> {
-    Ok(open_many(address, target, 1)?.remove(0))
-}
-
+/// So many: WebSockets at `target`, or raw without.
 pub(crate) fn open_many(
     address: SocketAddr,
     target: Option<&str>,
     count: usize,
-) -> Outcome<Vec<TcpStream>> {
+) -> Outcome<Vec<Socket>> {
     let mut opened = Vec::with_capacity(count);
     while opened.len() < count {
         let begun = opened.len();
@@ -60,7 +58,7 @@ pub(crate) fn open_many(
             }
         }
     }
-    Ok(opened)
+    Ok(opened.into_iter().map(Socket::Plain).collect())
 }
 
 /// A WebSocket that offers compression, and what was agreed on.
@@ -76,7 +74,7 @@ pub(crate) fn open_deflate(
     Ok((socket, agreed))
 }
 
-/// What a client of the host needs for TLS.
+/// What clients of a server with this certificate, in DER, need for TLS.
 pub(crate) fn trust(certificate: Vec<u8>) -> Outcome<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(certificate))?;
@@ -85,25 +83,35 @@ pub(crate) fn trust(certificate: Vec<u8>) -> Outcome<Arc<ClientConfig>> {
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let mut config = config?.with_root_certificates(roots).with_no_client_auth();
     // Each connection is a stranger's.
-    config.resumption = rustls::client::Resumption::disabled();
+    config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
 
-/// A WebSocket over TLS.
-pub(crate) type Safe = StreamOwned<ClientConnection, TcpStream>;
+/// The same, for one client who comes again.
+pub(crate) fn with_tickets(trust: &ClientConfig) -> ClientConfig {
+    let mut config = trust.clone();
+    config.resumption = Resumption::in_memory_sessions(1);
+    config
+}
 
+/// One over TLS: a WebSocket at `target`, or raw without.
 pub(crate) fn open_tls(
     address: SocketAddr,
-    target: &str,
+    target: Option<&str>,
     config: &Arc<ClientConfig>,
-) -> Outcome<Safe> {
+) -> Outcome<Socket> {
     let name = ServerName::try_from("localhost")?;
     let connection = ClientConnection::new(Arc::clone(config), name)?;
     let mut stream = StreamOwned::new(connection, connect(address)?);
-    stream.write_all(&request(address, target, None)?)?;
-    let head = response(&mut stream)?;
-    Response::parse(&head)?.check(KEY, &[])?;
-    Ok(stream)
+    match target {
+        None => drop(stream.conn.complete_io(&mut stream.sock)?),
+        Some(target) => {
+            stream.write_all(&request(address, target, None)?)?;
+            let head = response(&mut stream)?;
+            Response::parse(&head)?.check(KEY, &[])?;
+        }
+    }
+    Ok(Socket::Tls(Box::new(stream)))
 }
 
 fn connect(address: SocketAddr) -> Outcome<TcpStream> {

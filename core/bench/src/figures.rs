@@ -6,12 +6,15 @@ use std::time::Duration;
 use crate::server::Time;
 
 /// What is measured in one way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
     pub(crate) title: String,
     pub(crate) unit: &'static str,
     /// The server to whose figure of the same round those of the others are held.
     pub(crate) base: Option<&'static str>,
+    /// What the host's median may be at most: its ratio to the base line, or its figure without
+    /// one.
+    pub(crate) reach: Option<f64>,
     /// Behind the point, of a figure.
     pub(crate) digits: usize,
 }
@@ -52,6 +55,25 @@ pub(crate) struct Line<'f> {
     pub(crate) ratio: Option<Spread>,
     busy: Spread,
     waited: Spread,
+}
+
+impl Line<'_> {
+    /// What is held to a limit.
+    pub(crate) fn held(&self) -> f64 {
+        self.ratio.unwrap_or(self.figure).median
+    }
+
+    pub(crate) fn is_base_of(&self, row: &Row) -> bool {
+        row.base == Some(self.server) || self.server == "raw"
+    }
+}
+
+impl Row {
+    /// As [`Line::held`] is to be shown.
+    pub(crate) fn show_held(&self, held: f64) -> String {
+        let digits = if self.base.is_some() { 2 } else { self.digits };
+        format!("{held:.digits$}")
+    }
 }
 
 /// The median, and the least and the most.
@@ -172,7 +194,8 @@ mod tests {
 
     #[test]
     fn a_ratio_is_that_of_its_own_round() {
-        let row = Row { title: "echo".into(), unit: "µs", base: Some("raw"), digits: 1 };
+        let row =
+            Row { title: "echo".into(), unit: "µs", base: Some("raw"), reach: None, digits: 1 };
         let mut figures = Figures::default();
         let time = Time { cpu: Duration::from_millis(50), waited: Duration::ZERO };
         for (round, raw, ours) in [(0, 1.0, 2.0), (1, 10.0, 30.0), (2, 4.0, 4.0), (3, 1.0, 4.0)] {

@@ -5,7 +5,6 @@
 //! one read and one write, whatever the server is, and replies are counted by their bytes.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
@@ -14,6 +13,7 @@ use rustix::fd::OwnedFd;
 use switchboard_websocket::{Kind, write_message};
 
 use crate::Outcome;
+use crate::socket::Socket;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const READ_BYTES: usize = 512 << 10;
@@ -63,7 +63,7 @@ pub(crate) struct Load {
 }
 
 struct Client {
-    socket: TcpStream,
+    socket: Socket,
     received: u64,
     sent: u64,
     /// What shall have been sent.
@@ -74,15 +74,15 @@ struct Client {
 impl Load {
     /// Checks one echo of each, and begins.
     pub(crate) fn new(
-        mut sockets: Vec<TcpStream>,
+        mut sockets: Vec<Socket>,
         exchange: &Exchange,
         depth: usize,
     ) -> Outcome<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         for (number, socket) in sockets.iter_mut().enumerate() {
             exchange.check(socket)?;
-            socket.set_nonblocking(true)?;
-            epoll::add(&epoll, socket, EventData::new_u64(number as u64), EventFlags::IN)?;
+            socket.set_nonblocking()?;
+            epoll::add(&epoll, &*socket, EventData::new_u64(number as u64), EventFlags::IN)?;
         }
         let client =
             |socket| Client { socket, received: 0, sent: 0, due: 0, waits_for_room: false };
@@ -172,7 +172,13 @@ impl Load {
                 Err(error) => return Err(error.into()),
             }
         }
-        let waits_for_room = client.sent < client.due;
+        if client.socket.has_unsent() {
+            match client.socket.flush() {
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error.into()),
+                _ => {}
+            }
+        }
+        let waits_for_room = client.sent < client.due || client.socket.has_unsent();
         if waits_for_room != client.waits_for_room {
             client.waits_for_room = waits_for_room;
             let room = if waits_for_room { EventFlags::OUT } else { EventFlags::empty() };

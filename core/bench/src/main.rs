@@ -15,9 +15,11 @@ mod figures;
 mod plot;
 
 mod dial;
+mod home;
 mod load;
 mod plan;
 mod server;
+mod socket;
 
 use figures::Figures;
 use plan::Plan;

@@ -4,66 +4,53 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
-use crate::dial;
 use crate::figures::{Figures, Row, Sample};
 use crate::load::Exchange;
-use crate::plan::Plan;
-use crate::server::{Server, Time};
+use crate::plan::{Plan, turn};
+use crate::server::{Program, Server, Time};
 
 /// What the first connections allocate once is not theirs.
 const FIRST: usize = 100;
 const PAYLOAD_BYTES: usize = 16;
-/// Memory hardly scatters.
-const ROUNDS_MAX: usize = 3;
+/// What the host may take, in bytes.
+const REACH: f64 = 600.0;
+const REACH_TLS: f64 = 9.0 * 1024.0;
 
 pub(crate) fn measure(plan: &Plan, round: usize, figures: &mut Figures) -> Outcome<()> {
-    if round >= ROUNDS_MAX {
-        return Ok(());
+    for program in turn(&plan.servers, round) {
+        figures.add(&row("plain", REACH), &program.name, kept(plan, round, program)?);
     }
-    for program in plan.turn(round) {
-        let server = program.start()?;
-        let exchange = Exchange::new(PAYLOAD_BYTES, program.is_raw());
-        let sample = kept(plan, round, &server, |count| {
-            let mut sockets = dial::open_many(server.address, program.target("/echo"), count)?;
-            sockets.iter_mut().try_for_each(|socket| exchange.check(socket))?;
-            Ok(sockets)
-        })?;
-        figures.add(&row("plain"), &program.name, sample);
-        if program.is_host() {
-            drop(server);
-            let server = program.start()?;
-            let (address, certificate) = server.tls().ok_or("the host has no certificate")?;
-            let config = dial::trust(certificate)?;
-            let open = |_| {
-                let mut stream = dial::open_tls(address, "/echo", &config)?;
-                exchange.check(&mut stream)?;
-                // The socket stays open; its session is not needed any more.
-                Ok(stream.into_parts().1)
-            };
-            let sample = kept(plan, round, &server, |count| (0..count).map(open).collect())?;
-            figures.add(&row("TLS"), &program.name, sample);
-        }
+    for program in turn(&plan.safe, round) {
+        figures.add(&row("over TLS", REACH_TLS), &program.name, kept(plan, round, program)?);
     }
     Ok(())
 }
 
-fn row(kind: &str) -> Row {
+fn row(kind: &str, reach: f64) -> Row {
     let title = format!("memory of an idle connection, {kind}");
-    Row { title, unit: "bytes", base: None, digits: 0 }
+    Row { title, unit: "bytes", base: None, reach: Some(reach), digits: 0 }
 }
 
-fn kept(
-    plan: &Plan,
-    round: usize,
-    server: &Server,
-    open: impl Fn(usize) -> Outcome<Vec<TcpStream>>,
-) -> Outcome<Sample> {
-    let begun = Instant::now();
-    let first = open(FIRST)?;
+fn kept(plan: &Plan, round: usize, program: &Program) -> Outcome<Sample> {
+    let (server, begun) = (program.start()?, Instant::now());
+    let exchange = Exchange::new(PAYLOAD_BYTES, program.is_raw());
+    let first = used(&server, &exchange, FIRST)?;
     let before = server.memory()?;
-    let rest = open(plan.idle)?;
+    let rest = used(&server, &exchange, plan.idle)?;
     let grown = server.memory()?.saturating_sub(before);
     drop((first, rest));
     let none = Time { cpu: Duration::ZERO, waited: Duration::ZERO };
     Ok(Sample::new(round, grown as f64 / plan.idle as f64, none, begun.elapsed()))
+}
+
+/// Connections that have had an echo. They come in lots, so that this program need not hold the
+/// sessions of all.
+fn used(server: &Server, exchange: &Exchange, count: usize) -> Outcome<Vec<TcpStream>> {
+    let mut kept = Vec::with_capacity(count);
+    while kept.len() < count {
+        let mut sockets = server.open_many("/echo", FIRST.min(count - kept.len()))?;
+        sockets.iter_mut().try_for_each(|socket| exchange.check(socket))?;
+        kept.extend(sockets.into_iter().map(crate::socket::Socket::into_tcp));
+    }
+    Ok(kept)
 }

@@ -22,56 +22,80 @@ pub(crate) struct Plan {
     /// `BENCH_PEER`, lines of `name=command`, adds some: each command is started with a port
     /// behind it, and echoes WebSocket messages at `/`.
     pub(crate) servers: Vec<Program>,
+    /// The same over TLS. Commands of `BENCH_TLS_PEER` are started with the files of a certificate
+    /// and its key, in PEM, before the port.
+    pub(crate) safe: Vec<Program>,
     /// Those that send each message to all, the base line first. `BENCH_FAN_PEER` adds some, as
     /// above.
     pub(crate) fans: Vec<Program>,
+    /// The same over TLS, without a base line. `BENCH_TLS_FAN_PEER` adds some.
+    pub(crate) safe_fans: Vec<Program>,
 }
 
 impl Plan {
     pub(crate) fn from_environment() -> Outcome<Self> {
-        let mut servers = vec![Program::peer("raw"), Program::host()];
         let engines = ["fastwebsockets", "tokio-websockets", "tokio-tungstenite", "axum"];
-        servers.extend(engines.map(Program::peer));
-        servers.extend(given("BENCH_PEER")?);
-        if let Some(wanted) = words("BENCH_SERVERS") {
-            servers.retain(|server| wanted.contains(&server.name));
-        }
+        let own = [Program::peer("raw"), Program::host()];
         let subscribers = number("BENCH_SUBSCRIBERS", 5_000)?;
-        let mut fans = vec![Program::bare(subscribers), Program::host()];
-        fans.extend(given("BENCH_FAN_PEER")?);
-        Ok(Self {
+        let safe = |programs: Vec<Program>| programs.into_iter().map(Program::over_tls);
+        let plan = Self {
             rounds: number("BENCH_ROUNDS", 7)?,
             window: Duration::from_secs_f64(number("BENCH_SECONDS", 1.0)?),
             idle: number("BENCH_CONNECTIONS", 10_000)?,
             subscribers,
             rows: words("BENCH_ROWS").unwrap_or_default(),
-            servers,
-            fans,
-        })
+            servers: own
+                .iter()
+                .cloned()
+                .chain(engines.map(Program::peer))
+                .chain(given("BENCH_PEER")?)
+                .collect(),
+            safe: safe([own.to_vec(), given("BENCH_TLS_PEER")?].concat()).collect(),
+            fans: [vec![Program::bare(subscribers), Program::host()], given("BENCH_FAN_PEER")?]
+                .concat(),
+            safe_fans: safe([vec![Program::host()], given("BENCH_TLS_FAN_PEER")?].concat())
+                .collect(),
+        };
+        Ok(plan.only(words("BENCH_SERVERS")))
+    }
+
+    fn only(mut self, wanted: Option<Vec<String>>) -> Self {
+        if let Some(wanted) = wanted {
+            self.servers.retain(|server| wanted.contains(&server.name));
+            self.safe.retain(|server| wanted.contains(&server.name));
+        }
+        self
+    }
+
+    /// Names of those that are not part of the checkout.
+    pub(crate) fn given(&self) -> Vec<&str> {
+        let all = [&self.servers, &self.safe, &self.fans, &self.safe_fans];
+        let given = all.into_iter().flatten().filter(|program| program.is_given());
+        let mut names: Vec<_> = given.map(|program| program.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// Whether this row is asked for.
     pub(crate) fn has(&self, row: &str) -> bool {
         self.rows.is_empty() || self.rows.iter().any(|name| name == row)
     }
+}
 
-    /// All that speak WebSocket, in an order that begins elsewhere in each round.
-    pub(crate) fn websockets(&self, round: usize) -> impl Iterator<Item = &Program> {
-        self.turn(round).filter(|server| !server.is_raw())
-    }
-
-    /// All, in an order that begins elsewhere in each round.
-    pub(crate) fn turn(&self, round: usize) -> impl Iterator<Item = &Program> {
-        let count = self.servers.len();
-        self.servers.iter().cycle().skip(round % count.max(1)).take(count)
-    }
+/// All, in an order that begins elsewhere in each round.
+pub(crate) fn turn(programs: &[Program], round: usize) -> impl Iterator<Item = &Program> {
+    let count = programs.len();
+    programs.iter().cycle().skip(round % count.max(1)).take(count)
 }
 
 fn given(variable: &str) -> Outcome<Vec<Program>> {
     let text = std::env::var(variable).unwrap_or_default();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let program = |line: &str| {
-        let (name, command) = line.split_once('=').ok_or("expected name=command")?;
+        let (name, command) = line
+            .split_once('=')
+            .ok_or_else(|| format!("{variable}: {line}: expected name=command"))?;
         Ok(Program::command(name.trim(), command.trim()))
     };
     lines.map(program).collect()

@@ -1,5 +1,5 @@
 //! The plot: of each row with a base line a panel, of each server a bar from 1 on a scale of
-//! doublings, with its spread.
+//! doublings, with its spread, and a line where the host's limit is.
 
 use std::fmt::Write;
 
@@ -32,6 +32,10 @@ pub(crate) fn svg(figures: &Figures) -> String {
         text(&mut svg, left, top + 12.0, "start", &row.title);
         let bottom = top + HEAD_HEIGHT + lines.len() as f64 * BAR_HEIGHT;
         scale(&mut svg, left, top + HEAD_HEIGHT, bottom);
+        if let Some(reach) = row.reach {
+            let x = left + place(reach);
+            rule(&mut svg, [x, top + HEAD_HEIGHT, x, bottom], "#d55e00");
+        }
         for (at, line) in lines.iter().enumerate() {
             let Some(ratio) = line.ratio else { continue };
             let y = top + HEAD_HEIGHT + at as f64 * BAR_HEIGHT;

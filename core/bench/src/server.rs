@@ -4,10 +4,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::ops::Sub;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_setaffinity};
+use rustls::ClientConfig;
 
+use crate::home::Home;
+use crate::socket::Socket;
 use crate::{Outcome, dial};
 
 /// The server's core, and that of this program.
@@ -18,6 +22,8 @@ const CORES: [usize; 2] = [0, 1];
 pub(crate) struct Program {
     pub(crate) name: String,
     kind: Kind,
+    /// It speaks TLS: its certificate and key, in PEM, stand before its port.
+    is_tls: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -35,23 +41,28 @@ enum Kind {
 impl Program {
     /// The real host, with the plugins `echo` and `fan`.
     pub(crate) fn host() -> Self {
-        Self { name: "switchboard".into(), kind: Kind::Host }
+        Self::new("switchboard", Kind::Host)
     }
 
     pub(crate) fn peer(name: &str) -> Self {
-        Self { name: name.into(), kind: Kind::Peer }
+        Self::new(name, Kind::Peer)
     }
 
     pub(crate) fn bare(connections: usize) -> Self {
-        Self { name: "bare".into(), kind: Kind::Bare(connections) }
+        Self::new("bare", Kind::Bare(connections))
     }
 
     pub(crate) fn command(name: &str, command: &str) -> Self {
-        Self { name: name.into(), kind: Kind::Command(command.into()) }
+        Self::new(name, Kind::Command(command.into()))
     }
 
-    pub(crate) fn is_host(&self) -> bool {
-        matches!(self.kind, Kind::Host)
+    fn new(name: &str, kind: Kind) -> Self {
+        Self { name: name.into(), kind, is_tls: false }
+    }
+
+    /// The same over TLS.
+    pub(crate) fn over_tls(self) -> Self {
+        Self { is_tls: true, ..self }
     }
 
     /// Whether it knows nothing of WebSockets.
@@ -59,8 +70,13 @@ impl Program {
         matches!(self.kind, Kind::Bare(_)) || matches!(self.kind, Kind::Peer) && self.name == "raw"
     }
 
+    /// Whether it is not part of the checkout.
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self.kind, Kind::Command(_))
+    }
+
     /// Where it takes WebSockets, of those that a measurement may ask the host for.
-    pub(crate) fn target<'a>(&self, of_host: &'a str) -> Option<&'a str> {
+    fn target<'a>(&self, of_host: &'a str) -> Option<&'a str> {
         match self.kind {
             _ if self.is_raw() => None,
             Kind::Host => Some(of_host),
@@ -72,43 +88,51 @@ impl Program {
     pub(crate) fn start(&self) -> Outcome<Server> {
         // Free when it was asked for; nobody else takes ports at random meanwhile.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let port = address.port().to_string();
-        let mut home = None;
-        let mut command = match &self.kind {
-            Kind::Host => {
-                let home = home.insert(Home::new(address)?);
-                let mut command = Command::new(built("release/switchboard"));
-                command.args(["serve", "-c"]).arg(home.0.join("zope.conf"));
-                command
-            }
-            Kind::Peer => {
-                let mut command = Command::new(built("bench/release/peer"));
-                command.args([&self.name, &port]);
-                command
-            }
-            Kind::Bare(connections) => {
-                let mut command = Command::new(built("bench/release/peer"));
-                command.args([&self.name, &port, &connections.to_string()]);
-                command
-            }
-            Kind::Command(text) => {
-                let mut command = Command::new("sh");
-                command.args(["-c", &format!("exec {text} {port}")]);
-                command
-            }
-        };
+        let home = Home::new(address)?;
+        let certificate = if self.is_tls { Some(home.certify()?) } else { None };
+        let mut command = self.invocation(address, &home)?;
         // A child is born on its parent's core.
         pin(CORES[0])?;
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = process.spawn().map_err(|error| format!("{}: {error}", self.name));
         pin(CORES[1])?;
-        let server = Server { process: process?, address, home };
+        let trust = certificate.map(dial::trust).transpose()?;
+        let server = Server { program: self.clone(), process: process?, address, trust, home };
         // The bare loop counts who connects.
         if !matches!(self.kind, Kind::Bare(_)) {
-            let opened = dial::patiently(|| dial::open(address, self.target("/echo")));
-            opened.map_err(|error| format!("{} does not answer: {error}", self.name))?;
+            dial::patiently(|| server.open("/echo"))
+                .map_err(|error| format!("{} does not answer: {error}", self.name))?;
         }
         Ok(server)
+    }
+
+    fn invocation(&self, address: SocketAddr, home: &Home) -> Outcome<Command> {
+        let mut command = match &self.kind {
+            Kind::Host => {
+                home.furnish(address, self.is_tls)?;
+                let mut command = Command::new(built("release/switchboard"));
+                command.args(["serve", "-c"]).arg(home.path("zope.conf"));
+                return Ok(command);
+            }
+            Kind::Peer | Kind::Bare(_) => {
+                let mut command = Command::new(built("bench/release/peer"));
+                command.arg(&self.name);
+                command
+            }
+            Kind::Command(text) => {
+                let mut command = Command::new("sh");
+                command.args(["-c", &format!("exec {text} \"$@\""), "sh"]);
+                command
+            }
+        };
+        if self.is_tls {
+            command.args(["certificate.pem", "key.pem"].map(|name| home.path(name)));
+        }
+        command.arg(address.port().to_string());
+        if let Kind::Bare(connections) = self.kind {
+            command.arg(connections.to_string());
+        }
+        Ok(command)
     }
 }
 
@@ -126,12 +150,47 @@ fn pin(core: usize) -> Outcome<()> {
 /// A running server. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
+    program: Program,
     process: Child,
     pub(crate) address: SocketAddr,
-    home: Option<Home>,
+    /// What its clients need, if it speaks TLS.
+    trust: Option<Arc<ClientConfig>>,
+    #[expect(dead_code, reason = "it is removed when the server has ended")]
+    home: Home,
 }
 
 impl Server {
+    /// One connection: a WebSocket at `of_host`, if it is the host, and else where it takes them.
+    pub(crate) fn open(&self, of_host: &str) -> Outcome<Socket> {
+        Ok(self.open_many(of_host, 1)?.remove(0))
+    }
+
+    /// The same so many times; under TLS none comes back with a ticket.
+    pub(crate) fn open_many(&self, of_host: &str, count: usize) -> Outcome<Vec<Socket>> {
+        let target = self.program.target(of_host);
+        match &self.trust {
+            None => dial::open_many(self.address, target, count),
+            Some(trust) => {
+                (0..count).map(|_| dial::open_tls(self.address, target, trust)).collect()
+            }
+        }
+    }
+
+    /// Over TLS, as one client that comes so many times and shows the ticket of the time before.
+    pub(crate) fn come_back(&self, of_host: &str, count: usize) -> Outcome<Vec<Socket>> {
+        let target = self.program.target(of_host);
+        let trust = self.trust.as_deref().ok_or("tickets are of TLS")?;
+        let trust = Arc::new(dial::with_tickets(trust));
+        let first = dial::open_tls(self.address, target, &trust)?;
+        let open = |_| {
+            let socket = dial::open_tls(self.address, target, &trust)?;
+            if socket.is_resumed() { Ok(socket) } else { Err("a ticket was not taken".into()) }
+        };
+        let sockets = (0..count).map(open).collect();
+        drop(first);
+        sockets
+    }
+
     /// Time that its threads have had, and waited for.
     pub(crate) fn time(&self) -> Outcome<Time> {
         let mut sum = [0; 2];
@@ -150,12 +209,6 @@ impl Server {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
         Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse::<u64>()? * 1024)
-    }
-
-    /// The host's listener for TLS, and the certificate with which it answers, in DER.
-    pub(crate) fn tls(&self) -> Option<(SocketAddr, Vec<u8>)> {
-        let certificate = self.home.as_ref()?.certificate().ok()?;
-        Some((tls_address(self.address), certificate))
     }
 }
 
@@ -180,81 +233,4 @@ impl Sub for Time {
     fn sub(self, earlier: Self) -> Self {
         Self { cpu: self.cpu - earlier.cpu, waited: self.waited - earlier.waited }
     }
-}
-
-/// The host's directory, which goes with it.
-#[derive(Debug)]
-struct Home(PathBuf);
-
-/// Nothing but the addresses, the paths, one thread, and no pings between measurements.
-const CONF: &str = "plugin-path plugins
-worker-threads 1
-<limits>
-  ping-interval 0
-</limits>
-<listener main>
-  address ADDRESS
-</listener>
-<listener safe>
-  address SAFE
-  <ssl>
-    certificate certificate.pem
-    key key.pem
-  </ssl>
-</listener>
-<websocket /echo>
-  <plugin echo />
-</websocket>
-<websocket /shared>
-  compression shared
-  <plugin echo />
-</websocket>
-<websocket /dedicated>
-  compression dedicated
-  <plugin echo />
-</websocket>
-<websocket /fan>
-  <plugin fan />
-</websocket>
-";
-
-impl Home {
-    fn new(address: SocketAddr) -> Outcome<Self> {
-        let name = format!("switchboard-bench-{}-{}", std::process::id(), address.port());
-        let home = Self(std::env::temp_dir().join(name));
-        let plugins = home.0.join("plugins");
-        std::fs::create_dir_all(&plugins)?;
-        for name in ["release/libecho.so", "bench/release/libfan.so"] {
-            let from = built(name);
-            let file = from.file_name().ok_or("no name")?;
-            std::fs::copy(&from, plugins.join(file))
-                .map_err(|error| format!("{}: {error}", from.display()))?;
-        }
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
-        std::fs::write(home.0.join("certificate.der"), made.cert.der())?;
-        std::fs::write(home.0.join("certificate.pem"), made.cert.pem())?;
-        let key = home.0.join("key.pem");
-        std::fs::write(&key, made.signing_key.serialize_pem())?;
-        std::fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        let conf = CONF
-            .replace("ADDRESS", &address.to_string())
-            .replace("SAFE", &tls_address(address).to_string());
-        std::fs::write(home.0.join("zope.conf"), conf)?;
-        Ok(home)
-    }
-
-    fn certificate(&self) -> Outcome<Vec<u8>> {
-        Ok(std::fs::read(self.0.join("certificate.der"))?)
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// The same port at another address of this machine.
-fn tls_address(address: SocketAddr) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 2], address.port()))
 }

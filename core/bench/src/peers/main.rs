@@ -1,4 +1,4 @@
-//! `peer NAME PORT`: a server to compare with, on one thread, written as its engine's documentation
+//! `peer NAME PORT` (and for some more arguments): a server to compare with, on one thread, written as its engine's documentation
 //! recommends for speed.
 
 mod axum;
@@ -17,25 +17,35 @@ use tokio::net::{TcpListener, TcpStream};
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {
-    let mut arguments = std::env::args().skip(1);
-    let name = arguments.next().ok_or("peer NAME PORT")?;
-    let port: u16 = arguments.next().ok_or("peer NAME PORT")?.parse()?;
-    if name == "bare" {
-        let count = arguments.next().ok_or("peer bare PORT CONNECTIONS")?.parse()?;
-        return bare::serve(port, count);
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = listen(port)?;
-        match name.as_str() {
-            "raw" => each(listener, raw::echo).await,
-            "fastwebsockets" => each(listener, fastwebsockets::echo).await,
-            "tokio-websockets" => each(listener, tokio_websockets::echo).await,
-            "tokio-tungstenite" => each(listener, tungstenite::echo).await,
-            "axum" => axum::serve(listener).await,
-            _ => Err(format!("there is no peer {name}").into()),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["bare", port, count] => bare::serve(port.parse()?, count.parse()?),
+        ["raw", certificate, key, port] => {
+            on_one_thread(async { raw::serve_tls(listen(port.parse()?)?, certificate, key).await })
         }
-    })
+        [name, port] => on_one_thread(serve(name, port.parse()?)),
+        _ => {
+            Err("peer NAME PORT, peer raw CERTIFICATE KEY PORT, peer bare PORT CONNECTIONS".into())
+        }
+    }
+}
+
+fn on_one_thread(server: impl Future<Output = Outcome<()>>) -> Outcome<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(server)
+}
+
+async fn serve(name: &str, port: u16) -> Outcome<()> {
+    let listener = listen(port)?;
+    match name {
+        "raw" => each(listener, raw::echo).await,
+        "fastwebsockets" => each(listener, fastwebsockets::echo).await,
+        "tokio-websockets" => each(listener, tokio_websockets::echo).await,
+        "tokio-tungstenite" => each(listener, tungstenite::echo).await,
+        "axum" => axum::serve(listener).await,
+        _ => Err(format!("there is no peer {name}").into()),
+    }
 }
 
 /// With room for as many who wait as the measurements open at once.
