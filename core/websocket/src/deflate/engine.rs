@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
 
-use super::WindowBits;
 use super::history::tail;
+use super::{WindowBits, short};
 use crate::ProtocolError;
 
 /// Compressors and decompressors for any number of connections, one message at a time.
@@ -96,6 +96,13 @@ impl Engine {
         payload: &[u8],
         slack: usize,
     ) -> Option<usize> {
+        if history.is_empty() && payload.len() <= short::BYTES_MAX {
+            if self.out.len() < short::OUT_BYTES {
+                self.out.resize(short::OUT_BYTES, 0);
+            }
+            let written = short::deflate(payload, window_bits.bytes(), &mut self.out);
+            return (written < payload.len() + slack).then_some(written);
+        }
         // For windows of 2^8 bytes there is the compressor of 2^9: it reaches back by 262 bytes
         // less than its window, so 250 bytes. The tests measure that.
         let bits = window_bits.get().max(9);
@@ -109,7 +116,7 @@ impl Engine {
             }))
         });
         deflate.reset();
-        let level = if payload.len() < SMALL_BYTES { LEVEL_SMALL } else { LEVEL };
+        let level = if payload.len() <= short::BYTES_MAX { LEVEL_SMALL } else { LEVEL };
         deflate.set_level(level).ok()?;
         if !history.is_empty() {
             deflate.set_dictionary(tail(history, window_bits.bytes())).ok()?;
@@ -317,10 +324,9 @@ const FINAL_BLOCK: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
 /// How hard the compressor tries, from 1 to 9.
 const LEVEL: i32 = 3;
 
-/// The same for messages of fewer bytes than [`SMALL_BYTES`]: codes of their own, which 1 does not
+/// The same for messages of at most [`short::BYTES_MAX`] bytes: codes of their own, which 1 does not
 /// make, take longer than the message and gain a twentieth of it.
 const LEVEL_SMALL: i32 = 1;
-const SMALL_BYTES: usize = 512;
 
 /// How many symbols the compressor gathers for a block: 2^11. It clears the room for them with
 /// each, so the default of 2^14 costs a small message more than its compression.

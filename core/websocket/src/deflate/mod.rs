@@ -50,6 +50,7 @@ mod deflater;
 mod engine;
 mod history;
 mod inflation;
+mod short;
 
 use std::fmt;
 
