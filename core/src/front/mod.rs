@@ -3,12 +3,12 @@
 //! A request asks for a WebSocket, and `upgrade` answers; or it does not, and `files` does. Whatever
 //! is refused gets its status here, and its reason in the log; in debug mode the client reads it too.
 
+mod client;
 mod files;
 mod serve;
 mod socket;
 mod upgrade;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -20,6 +20,7 @@ use axum::http::header::{
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -28,6 +29,8 @@ use crate::endpoint::Endpoint;
 use crate::handshake;
 use crate::route::{self, Table};
 use crate::tls;
+
+use client::Client;
 
 pub use files::Files;
 pub use serve::on_arrival;
@@ -48,55 +51,32 @@ pub struct Front {
     pub stop: watch::Receiver<bool>,
 }
 
-/// Where a request came from; set on each by `serve`.
-#[derive(Debug, Clone)]
-struct Origin {
-    /// Index of the listener.
-    listener: usize,
-    /// None on a Unix socket.
-    peer: Option<SocketAddr>,
-    local: Option<SocketAddr>,
-    tls: bool,
-}
-
-/// The layers round the one handler: our table routes, not axum's.
+/// The layers round the one handler: our table routes, not axum's. Both are put round it at once,
+/// as each `layer` of a router costs every request some boxes.
 fn router(front: Arc<Front>) -> Router {
     let nosniff = HeaderValue::from_static("nosniff");
-    Router::new()
-        .fallback(answer)
-        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff))
+    let layers = ServiceBuilder::new()
         .layer(CatchPanicLayer::new())
-        .with_state(front)
+        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, nosniff));
+    Router::new().fallback(answer).layer(layers).with_state(front)
 }
 
 async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
     let target = request.uri().clone();
-    let origin = request.extensions().get::<Origin>().cloned();
-    let Some(origin) = origin else {
+    let Some(client) = request.extensions().get::<Arc<Client>>().cloned() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    match front.dispatch(&origin, request).await {
+    match front.dispatch(&client, request).await {
         Ok(response) => {
-            tracing::debug!("{} {}: {}", client(&origin), target, response.status().as_u16());
+            tracing::debug!("{client} {target}: {}", response.status().as_u16());
             response
         }
         Err(refused) => {
-            let status = refused.status;
-            tracing::info!(
-                "{} {}: {}: {}",
-                client(&origin),
-                target,
-                status.as_u16(),
-                refused.reason
-            );
+            let (status, reason) = (refused.status.as_u16(), &refused.reason);
+            tracing::info!("{client} {target}: {status}: {reason}");
             front.refuse(&refused)
         }
     }
-}
-
-/// Who asks, for the log and for endpoints.
-fn client(origin: &Origin) -> String {
-    origin.peer.map_or_else(|| "unix".to_owned(), |peer| peer.to_string())
 }
 
 /// A request that is not answered as its client wishes.
@@ -126,7 +106,7 @@ impl From<route::BadPath> for Refused {
 }
 
 impl Front {
-    async fn dispatch(&self, origin: &Origin, mut request: Request) -> Result<Response, Refused> {
+    async fn dispatch(&self, client: &Client, mut request: Request) -> Result<Response, Refused> {
         handshake::name_host(&mut request)?;
         let path = route::decode(request.uri().path())?;
         // RFC 9112, section 3.2.2: the host of a target in absolute form goes before the header.
@@ -134,14 +114,14 @@ impl Front {
             .uri()
             .host()
             .map_or_else(|| handshake::host_name(request.headers()), str::to_ascii_lowercase);
-        let websocket = self.websockets.find(origin.listener, &host, &path);
+        let websocket = self.websockets.find(client.listener, &host, &path);
         if handshake::is_asked_for(request.headers()) {
             let found = websocket.ok_or_else(|| {
                 Refused::new(StatusCode::NOT_FOUND, "no <websocket> section takes this path")
             })?;
-            return upgrade::upgrade(origin, request, found.target, found.below).await;
+            return upgrade::upgrade(client, request, found.target, found.below).await;
         }
-        if let Some(found) = self.files.find(origin.listener, &host, &path) {
+        if let Some(found) = self.files.find(client.listener, &host, &path) {
             let (head, _) = request.into_parts();
             return found.target.answer(&head, found.below).await;
         }

@@ -1,21 +1,27 @@
 //! One accepted socket as an HTTP connection, until it ends or becomes a WebSocket.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tower::ServiceExt;
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, sleep_until, timeout};
+use tower::Service;
 
+use super::client::{Accepted, Client};
 use super::socket::{Plain, Socket, Stalled};
-use super::{Front, Origin, router};
+use super::{Front, router};
 use crate::connection::{OnArrival, Shard};
 use crate::shard::Arrival;
-use crate::stream::{Secure, SecureError};
+use crate::stream::{Secure, SecureError, Transport};
 use crate::tls;
 
 /// Headers of one request.
@@ -25,9 +31,11 @@ const HEADER_BYTES_MIN: usize = 8 << 10;
 
 /// What a shard does with each socket that comes from an acceptor.
 pub fn on_arrival(front: Arc<Front>) -> OnArrival {
+    // Made once, and not for each socket: its layers are boxes in boxes.
+    let router = router(Arc::clone(&front));
     Box::new(move |arrival| {
         // Counted by the acceptor, until this task is over.
-        tokio::task::spawn_local(serve(Arc::clone(&front), arrival));
+        tokio::task::spawn_local(serve(Arc::clone(&front), router.clone(), arrival));
     })
 }
 
@@ -42,7 +50,7 @@ impl Drop for Counted {
     }
 }
 
-async fn serve(front: Arc<Front>, arrival: Arrival) {
+async fn serve(front: Arc<Front>, router: Router, arrival: Arrival) {
     let _counted = Counted;
     let (listener, peer, at) = (arrival.listener, arrival.peer, arrival.at);
     let plain = match Plain::new(arrival) {
@@ -50,28 +58,43 @@ async fn serve(front: Arc<Front>, arrival: Arrival) {
         Err(error) => return tracing::warn!("a socket could not be taken over: {error}"),
     };
     let tls = front.tls.get(listener).and_then(Option::as_ref);
-    let origin = Origin { listener, peer, local: plain.local(), tls: tls.is_some() };
+    let client = Arc::new(Client::new(listener, peer, plain.local(), tls.is_some()));
     // The clock of a new socket starts at accept and covers all up to the first request.
-    let until = tokio::time::Instant::from(at + front.limits.handshake_timeout);
+    let until = Instant::from(at + front.limits.handshake_timeout);
     let stalled = Stalled::new();
     let socket = match tls {
         None => Socket::plain(plain, Arc::clone(&stalled)),
-        Some(server) => match secure(server, plain, until, &front, &origin).await {
+        Some(server) => match secure(server, plain, until, &front, &client).await {
             Some(secure) => Socket::secure(secure, Arc::clone(&stalled)),
             None => return,
         },
     };
-    let asked = Rc::new(Cell::new(false));
-    let service = {
-        let asked = Rc::clone(&asked);
-        let router = router(Arc::clone(&front));
-        let origin = origin.clone();
-        service_fn(move |mut request: Request<Incoming>| {
-            asked.set(true);
-            request.extensions_mut().insert(origin.clone());
-            router.clone().oneshot(request.map(axum::body::Body::new))
-        })
-    };
+    let done = talk(&front, router, &client, socket, &stalled, until).await;
+    let Some((socket, behind)) = done else { return };
+    let within = front.limits.slow_timeout;
+    match client.take_accepted() {
+        Some(accepted) => hand_over(accepted, &client, socket, behind, within).await,
+        // Who does not read even now is owed nothing more.
+        None => drop(timeout(within, shut(socket)).await),
+    }
+}
+
+/// Speaks HTTP until hyper is done with the socket: it, and what came behind the last request.
+/// `None`: it is of no more use, and the log says why.
+async fn talk(
+    front: &Front,
+    router: Router,
+    client: &Arc<Client>,
+    socket: Socket,
+    stalled: &Stalled,
+    until: Instant,
+) -> Option<(Socket, Vec<u8>)> {
+    let service = service_fn(|request: Request<Incoming>| {
+        client.ask();
+        let mut request = request.map(body);
+        request.extensions_mut().insert(Arc::clone(client));
+        router.clone().call(request)
+    });
     // Not hyper-util's `auto`: where upgrades are served it speaks HTTP/2 as well, whatever
     // `http1_only` says. HTTP/2 has limits in time of its own to be set, and comes with TLS.
     let mut builder = http1::Builder::new();
@@ -80,53 +103,102 @@ async fn serve(front: Arc<Front>, arrival: Arrival) {
         .header_read_timeout(front.limits.handshake_timeout)
         .max_buf_size(front.limits.header_bytes_max.max(HEADER_BYTES_MIN))
         .max_headers(HEADERS_MAX);
-    let connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
-    tokio::pin!(connection);
+    let mut connection = builder.serve_connection(TokioIo::new(socket), service);
     let mut stop = front.stop.clone();
-    let first_request = tokio::time::sleep_until(until);
-    tokio::pin!(first_request);
-    // A client that does not read what it asked for.
-    let mut look = tokio::time::interval(front.limits.slow_timeout);
-    let mut waiting = true;
+    let slow = front.limits.slow_timeout;
+    // One timer for the first request and for a client that does not read what it asked for.
+    let look = sleep_until(until.min(Instant::now() + slow));
+    tokio::pin!(look);
     let mut stopping = false;
     loop {
         tokio::select! {
-            ended = &mut connection => {
+            biased;
+            ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => {
                 if let Err(error) = ended {
-                    tracing::debug!("{}: HTTP ended: {error}", super::client(&origin));
+                    tracing::debug!("{client}: HTTP ended: {error}");
+                    return None;
                 }
-                return;
+                let parts = connection.into_parts();
+                // hyper's buffer is not kept: a slice of it would hold all of its memory.
+                return Some((parts.io.into_inner(), parts.read_buf.to_vec()));
             }
-            () = &mut first_request, if waiting => {
-                waiting = false;
-                if !asked.get() {
-                    return tracing::debug!("{}: no request in time", super::client(&origin));
+            () = &mut look => {
+                let now = Instant::now();
+                if !client.has_asked() && now >= until {
+                    tracing::debug!("{client}: no request in time");
+                    return None;
                 }
-            }
-            _ = look.tick() => {
-                if stalled.for_longer_than(front.limits.slow_timeout) {
-                    return tracing::info!("{}: reads too slowly", super::client(&origin));
+                if stalled.for_longer_than(slow) {
+                    tracing::info!("{client}: reads too slowly");
+                    return None;
                 }
+                let next = now + slow;
+                look.as_mut().reset(if client.has_asked() { next } else { next.min(until) });
             }
             _ = stop.wait_for(|stop| *stop), if !stopping => {
                 stopping = true;
-                if !asked.get() {
+                if !client.has_asked() {
                     // Nothing is owed to half a request, and hyper would wait for the rest.
-                    return;
+                    return None;
                 }
-                connection.as_mut().graceful_shutdown();
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
             }
         }
     }
+}
+
+/// Most requests have no body, and then no box either.
+fn body(incoming: Incoming) -> Body {
+    if incoming.is_end_stream() { Body::empty() } else { Body::new(incoming) }
+}
+
+async fn shut(mut socket: Socket) {
+    // A client that has gone is no news.
+    let _ = socket.shutdown().await;
+}
+
+/// Gives the raw socket to the shard, behind the 101.
+async fn hand_over(
+    mut accepted: Accepted,
+    client: &Client,
+    socket: Socket,
+    behind: Vec<u8>,
+    within: Duration,
+) {
+    let taken = async {
+        accepted.written().await?;
+        take(socket, behind).await.map_err(|error| error.to_string())
+    };
+    match (timeout(within, taken).await, Shard::current()) {
+        (Ok(Ok((transport, early))), Some(shard)) => {
+            if let Some(conn) = accepted.into_conn() {
+                shard.attach(conn, transport, early);
+            }
+        }
+        (Ok(Err(error)), _) => {
+            tracing::debug!("{client}: left during the handshake: {error}");
+        }
+        (Err(_), _) => tracing::info!("{client}: reads too slowly"),
+        (_, None) => {}
+    }
+}
+
+/// The socket, and all that came behind the handshake.
+async fn take(mut socket: Socket, mut behind: Vec<u8>) -> io::Result<(Transport, Vec<u8>)> {
+    // Of the 101 nothing may wait: the row knows of no ciphertext but its own.
+    socket.flush().await?;
+    let (transport, decrypted) = socket.into_transport()?;
+    behind.extend(decrypted);
+    Ok((transport, behind))
 }
 
 /// The handshake of TLS. `None`: there is none, and the log says why.
 async fn secure(
     server: &tls::Server,
     plain: Plain,
-    until: tokio::time::Instant,
+    until: Instant,
     front: &Front,
-    origin: &Origin,
+    client: &Client,
 ) -> Option<Secure<Plain>> {
     let session = match server.session() {
         Ok(session) => session,
@@ -135,7 +207,6 @@ async fn secure(
             return None;
         }
     };
-    let client = super::client(origin);
     let mut stop = front.stop.clone();
     tokio::select! {
         shaken = Secure::accept(plain, session) => match shaken {
@@ -144,7 +215,7 @@ async fn secure(
             // Scanners and people who leave are no news.
             Err(error) => tracing::debug!("{client}: {error}"),
         },
-        () = tokio::time::sleep_until(until) => {
+        () = sleep_until(until) => {
             tracing::debug!("{client}: no TLS handshake in time");
         }
         // Nothing is owed to half a handshake.

@@ -1,7 +1,5 @@
 //! From an HTTP request to a row of the shard.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -12,17 +10,13 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use hyper::rt::Write;
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
 
-use super::socket::Socket;
-use super::{Origin, Refused, client};
+use super::Refused;
+use super::client::{Accepted, Client};
 use crate::connection::{self, Opening, Shard};
 use crate::endpoint::{self, Endpoint};
 use crate::handshake::{self, Handshake};
-use crate::shard::{Accept, Answer, ConnId, Reject};
-use crate::stream::Transport;
+use crate::shard::{Accept, Answer, Reject};
 
 impl From<connection::Refused> for Refused {
     fn from(refused: connection::Refused) -> Self {
@@ -30,9 +24,9 @@ impl From<connection::Refused> for Refused {
     }
 }
 
-/// Asks the endpoint, answers the client, and has the socket handed over.
+/// Asks the endpoint and answers the client; behind a 101 `serve` hands the socket over.
 pub(super) async fn upgrade(
-    origin: &Origin,
+    client: &Client,
     mut request: Request,
     endpoint: &Arc<Endpoint>,
     below: &str,
@@ -41,18 +35,14 @@ pub(super) async fn upgrade(
     let shaken =
         handshake::check(request.method(), request.version(), request.headers(), settings)?;
     let upgraded = hyper::upgrade::on(&mut request);
-    let opening = open(origin, &request, endpoint, below, &shaken)?;
+    let opening = open(client, &request, endpoint, below, &shaken)?;
     let conn = opening.conn();
     match opening.answer(settings.limits.handshake_timeout).await? {
         Answer::Accept(accept) => {
-            let response = match switching(&shaken, &accept) {
-                Ok(response) => response,
-                Err(reason) => {
-                    Shard::abandon(conn);
-                    return Err(Refused::new(StatusCode::SERVICE_UNAVAILABLE, reason));
-                }
-            };
-            tokio::task::spawn_local(hand_over(conn, upgraded));
+            let accepted = Accepted::new(conn, upgraded);
+            let response = switching(&shaken, &accept)
+                .map_err(|reason| Refused::new(StatusCode::SERVICE_UNAVAILABLE, reason))?;
+            client.accept(accepted);
             Ok(response)
         }
         Answer::Reject(reject) => rejected(reject),
@@ -61,7 +51,7 @@ pub(super) async fn upgrade(
 
 /// Asks the endpoint, in its own words: nothing below here knows HTTP.
 fn open(
-    origin: &Origin,
+    client: &Client,
     request: &Request,
     endpoint: &Arc<Endpoint>,
     below: &str,
@@ -76,16 +66,16 @@ fn open(
         request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
     };
     let uri = request.uri();
-    let local = origin.local.map_or_else(|| "unix".to_owned(), |local| local.to_string());
+    let local = client.local.map_or_else(|| "unix".to_owned(), |local| local.to_string());
     let request = endpoint::Request {
         uid: 0,
-        tls: origin.tls,
+        tls: client.tls,
         authority: header(axum::http::header::HOST),
         target: uri.path_and_query().map_or("/", |target| target.as_str()),
         route: &endpoint.settings.mount.prefix,
         path: below,
         query: uri.query().unwrap_or(""),
-        peer: &client(origin),
+        peer: &client.to_string(),
         local: &local,
         subprotocol: shaken.subprotocol.as_deref().unwrap_or(""),
         subprotocols: &shaken.subprotocols,
@@ -144,37 +134,4 @@ fn add(headers: &mut HeaderMap, more: &[(String, Vec<u8>)]) {
             headers.append(name, value);
         }
     }
-}
-
-/// Waits until the 101 has been written, and gives the raw socket to the shard. A task of its own,
-/// so that nothing of the request stays in memory.
-async fn hand_over(conn: ConnId, upgraded: OnUpgrade) {
-    let taken = match upgraded.await {
-        Ok(upgraded) => take(upgraded).await,
-        Err(error) => Err(error.to_string()),
-    };
-    match (taken, Shard::current()) {
-        (Ok((transport, early)), Some(shard)) => shard.attach(conn, transport, early),
-        (Err(error), _) => {
-            tracing::debug!("{conn}: the client left during the handshake: {error}");
-            Shard::abandon(conn);
-        }
-        (_, None) => {}
-    }
-}
-
-/// The socket, and the bytes that came behind the handshake. hyper's buffer is not kept: an empty
-/// slice of it would hold all of its memory.
-async fn take(mut upgraded: Upgraded) -> Result<(Transport, Vec<u8>), String> {
-    // Of the 101 nothing may wait: the row knows of no ciphertext but its own.
-    let flushed = poll_fn(|cx| Pin::new(&mut upgraded).poll_flush(cx)).await;
-    flushed.map_err(|error| error.to_string())?;
-    let parts = upgraded
-        .downcast::<TokioIo<Socket>>()
-        .map_err(|_| "the connection is not a socket of this host".to_owned())?;
-    let mut early = parts.read_buf.to_vec();
-    let taken = parts.io.into_inner().into_transport();
-    let (transport, decrypted) = taken.map_err(|error| error.to_string())?;
-    early.extend(decrypted);
-    Ok((transport, early))
 }
