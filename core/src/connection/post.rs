@@ -7,7 +7,7 @@ use bytes::Bytes;
 use switchboard_websocket::deflate::{Deflater, Engine, WindowBits};
 use switchboard_websocket::{HEADER_BYTES_MAX, write_message};
 
-use super::row::{Cause, Held, Phase, Rare};
+use super::row::{Cause, Phase, Rare};
 use super::sending::write_control;
 use super::{OnArrival, Shard};
 use crate::endpoint::Deliveries;
@@ -136,7 +136,7 @@ impl Shard {
                 && let Some(row) = self.rows.borrow_mut().get(conn)
                 && row.held(number).is_none()
             {
-                row.rare().held.push(Held { topic: number, ..Held::default() });
+                row.hold(number);
             }
             self.subscribers.borrow_mut().add(number, conn);
         }
@@ -149,9 +149,7 @@ impl Shard {
         let known =
             |rare: &Rare| rare.topics.iter().find(|(_, name)| **name == *topic).map(|t| t.0);
         let Some(number) = row.rare.as_deref().and_then(known) else { return };
-        let held = row.held(number).map(std::mem::take).unwrap_or_default();
-        row.rare().held.retain(|held| held.topic != number && held.topic != 0);
-        for frame in held.frames {
+        for frame in row.release(number) {
             self.put_shared(conn, row, &frame);
         }
         row.tidy();
@@ -162,7 +160,7 @@ impl Shard {
         self.subscribers.borrow_mut().remove(topic, conn);
         if let Some(row) = self.rows.borrow_mut().get(conn) {
             row.rare().topics.retain(|(number, _)| *number != topic);
-            row.rare().held.retain(|held| held.topic != topic);
+            row.release(topic);
             row.tidy();
             self.settle(conn, row);
         }
