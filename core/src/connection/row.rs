@@ -58,6 +58,8 @@ pub(super) struct Row {
     pub(super) uid: u64,
 }
 
+const _: () = assert!(std::mem::offset_of!(Row, last_data) < 64);
+
 /// The life of a connection, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {

@@ -17,11 +17,15 @@ thread_local! {
 /// must be sure that it can bear it.
 pub(crate) fn catch<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     listen();
-    let before = INSIDE.replace(true);
-    // The callers see to it that a session is not used again; the endpoint is shared between
-    // threads and so guards its own state.
-    let result = catch_unwind(AssertUnwindSafe(call));
-    INSIDE.set(before);
+    // Asked for once: in a shared library it takes a call to find.
+    let result = INSIDE.with(|inside| {
+        let before = inside.replace(true);
+        // The callers see to it that a session is not used again; the endpoint is shared between
+        // threads and so guards its own state.
+        let result = catch_unwind(AssertUnwindSafe(call));
+        inside.set(before);
+        result
+    });
     result.map_err(|payload| {
         let said = SAID.take();
         let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
