@@ -11,7 +11,7 @@ use crate::shard::{ConnId, Control};
 use crate::stream::{NEVER, Received};
 
 /// Reads of one connection in one turn, so that a busy one does not starve the others.
-const READS: usize = 4;
+const READS: usize = 2;
 /// Messages and control frames of one connection in one turn, for the same reason: a read may hold
 /// thousands.
 const EVENTS: usize = 512;

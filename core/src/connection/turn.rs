@@ -19,8 +19,9 @@ const EVENTS: usize = 1024;
 const JOBS: usize = 4096;
 /// Sends of other threads that are worked off in one turn.
 const SENDS: usize = 4096;
-/// The shard's read buffer.
-const BUFFER_BYTES: usize = 64 << 10;
+/// The shard's read buffer: so that a message of 64 KiB lies in it whole, and its beginning needs no
+/// other place.
+const BUFFER_BYTES: usize = 256 << 10;
 
 impl Shard {
     /// Works until the host has stopped and the last connection has gone. `on_arrival` is called for
