@@ -53,6 +53,10 @@ impl To {
     fn pass_on(&self, conn: ConnId, control: Control, payload: &[u8]) -> bool {
         self.endpoint.binding.control(conn, self.session, control, payload)
     }
+
+    fn unfinished(&self, conn: ConnId) {
+        self.endpoint.binding.unfinished(conn, self.session);
+    }
 }
 
 /// How a batch ended.
@@ -145,6 +149,9 @@ impl Shard {
         let Some(mut batch) = self.begin(conn) else { return };
         let mut at = 0;
         let mut outcome = self.decode(conn, &mut batch, input, &mut at);
+        if matches!(outcome, Outcome::Drained) && !batch.decoder.is_idle() {
+            batch.to.unfinished(conn);
+        }
         if let Some(row) = self.rows.borrow_mut().get(conn) {
             row.decoder = batch.decoder;
             self.keep_rest(conn, row, &outcome, &input[at..]);

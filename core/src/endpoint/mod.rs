@@ -87,6 +87,12 @@ pub trait Binding: Send + Sync {
         false
     }
 
+    /// The client has sent a part of a message whose end has not come. Inside of a frame it can say
+    /// nothing else, and yet it is there.
+    fn unfinished(&self, conn: ConnId, session: Session) {
+        let _ = (conn, session);
+    }
+
     /// The end, behind every message; exactly one for each `open` that was taken and not rejected.
     fn closed(&self, conn: ConnId, session: Session, end: &Closed<'_>) -> Farewell;
 

@@ -89,6 +89,12 @@ impl Binding for ForwardEndpoint {
         true
     }
 
+    fn unfinished(&self, _: ConnId, session: Session) {
+        if let Some(upstream) = links::upstream(session) {
+            upstream.unfinished();
+        }
+    }
+
     fn closed(&self, _: ConnId, session: Session, end: &Closed<'_>) -> Farewell {
         // Its link stays until it is over: what the server still says waits for room as before, so
         // it must hear of that.

@@ -77,6 +77,31 @@ fn only_the_server_behind_answers_a_ping() {
 }
 
 #[test]
+fn a_client_in_the_middle_of_a_message_is_there() {
+    let (_host, mut ws, mut server) = pair();
+    let message = frame(0x82, &[7; 1000]);
+    ws.client().send_raw(&message[..100]);
+    for (payload, at) in [(&b"there?"[..], 100), (b"", 200), (b"still?", 300)] {
+        server.ping(payload);
+        ws.expect(&Event::Ping(payload.to_vec()));
+        // Inside of a frame it can answer nothing, and yet it is not silent.
+        ws.client().send_raw(&message[at..at + 100]);
+        server.expect(&Event::Pong(payload.to_vec()));
+    }
+    ws.client().send_raw(&message[400..]);
+    ws.pong(b"");
+    ws.text("behind");
+    server.expect(&Event::Binary(vec![7; 1000]));
+    server.expect(&Event::Text("behind".to_owned()));
+    server.ping(b"again");
+    ws.expect(&Event::Ping(b"again".to_vec()));
+    ws.text("no pong yet");
+    server.expect(&Event::Text("no pong yet".to_owned()));
+    ws.pong(b"again");
+    server.expect(&Event::Pong(b"again".to_vec()));
+}
+
+#[test]
 fn a_ping_of_the_host_itself_is_not_the_servers_matter() {
     let (_host, mut ws, mut server) = pair_with("", "<limits>\nping-interval 1s\n</limits>");
     ws.expect(&Event::Ping(Vec::new()));

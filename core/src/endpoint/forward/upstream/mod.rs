@@ -70,6 +70,8 @@ struct State {
     client: Client,
     /// Pings of the server without a payload that the client has not answered.
     empty_pings: u32,
+    /// Payload of the server's latest ping, until it has an answer.
+    ping: Option<Vec<u8>>,
 }
 
 /// What the client's side knows of the end.
@@ -157,7 +159,7 @@ impl Upstream {
         if self.is_last_word(&mut state, control, payload) {
             return;
         }
-        if !state.takes() || state.outbox.len() > self.section.settings.limits.backlog_bytes_max {
+        if !self.takes_control(&state) {
             return;
         }
         match control {
@@ -166,10 +168,34 @@ impl Upstream {
             Control::Pong if payload.is_empty() && state.empty_pings == 0 => return,
             Control::Pong => {
                 state.empty_pings -= u32::from(payload.is_empty());
+                if state.ping.as_deref() == Some(payload) {
+                    state.ping = None;
+                }
                 state.outbox.push_with(|out| write_pong(out, payload, Some(mask())));
             }
         }
         self.schedule_in(&mut state);
+    }
+
+    /// The client is in the middle of a message, and may answer no ping before its end; it may take
+    /// longer for that than the server waits. What the server asks is whether it is there, and so it
+    /// is: it gets the answer at once.
+    pub(super) fn unfinished(&self) {
+        let mut state = self.state.borrow_mut();
+        if !self.takes_control(&state) {
+            return;
+        }
+        let Some(payload) = state.ping.take() else { return };
+        if payload.is_empty() {
+            // Nothing is left for the client to answer.
+            state.empty_pings = 0;
+        }
+        state.outbox.push_with(|out| write_pong(out, &payload, Some(mask())));
+        self.schedule_in(&mut state);
+    }
+
+    fn takes_control(&self, state: &State) -> bool {
+        state.takes() && state.outbox.len() <= self.section.settings.limits.backlog_bytes_max
     }
 
     /// The client has room again.
@@ -273,6 +299,7 @@ impl Upstream {
             }
             Event::Ping(payload) => {
                 state.empty_pings += u32::from(payload.is_empty());
+                state.ping = Some(payload.to_vec());
                 shards.control(self.conn, owner, Control::Ping, payload, Bound::Sender)
             }
             Event::Pong(payload) => {
@@ -339,6 +366,7 @@ impl State {
             fault: None,
             client: Client::Gone,
             empty_pings: 0,
+            ping: None,
         }
     }
 
