@@ -65,19 +65,24 @@ impl Watch {
     }
 }
 
-/// What is held when all clients have gone, as soon as the host has no more files open than before
-/// the first, or after some time.
+/// What is held when all clients have gone: the host has no more files open than before the first,
+/// and its memory falls no more. Or what is held after some time.
 pub(crate) fn settled(host: &Host, files: usize) -> Outcome<Held> {
     /// Longer than what the conf gives a client to end its side.
     const PATIENCE: Duration = Duration::from_secs(90);
+    /// The allocator gives back what has been free for a second, bit by bit.
+    const CALM: Duration = Duration::from_secs(3);
     let until = Instant::now() + PATIENCE;
-    loop {
-        let held = Held::now(host)?;
-        if held.host_files <= files || Instant::now() > until {
-            return Ok(held);
-        }
+    let (mut held, mut fell) = (Held::now(host)?, Instant::now());
+    while Instant::now() < until && (held.host_files > files || fell.elapsed() < CALM) {
         std::thread::sleep(Duration::from_millis(100));
+        let now = Held::now(host)?;
+        if now.host < held.host || held.host_files > files {
+            fell = Instant::now();
+        }
+        held = now;
     }
+    Ok(held)
 }
 
 fn files(pid: u32) -> Outcome<usize> {
