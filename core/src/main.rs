@@ -1,5 +1,7 @@
 //! Arguments, and the exit status.
 
+mod allocator;
+
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,6 +10,11 @@ use clap::{Args, Parser, Subcommand};
 use switchboard::conf::{self, LogLevel, Settings};
 use switchboard::endpoint::plugin;
 use switchboard::{bench, connect, library, log, server};
+
+use allocator::Allocator;
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 /// A host for WebSocket applications.
 #[derive(Debug, Parser)]
@@ -56,6 +63,7 @@ const USAGE: u8 = 64;
 const BAD_CONF: u8 = 78;
 
 fn main() -> ExitCode {
+    allocator::settle();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

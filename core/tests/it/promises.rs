@@ -26,14 +26,12 @@ const BOMB_SLACK_BYTES: usize = MIB;
 const WAYS: [(&str, bool); 4] =
     [("off", false), ("dedicated", false), ("shared", true), ("dedicated", true)];
 
-/// A host whose memory is what it asks for: left to itself, glibc keeps the holes that a buffer of up
-/// to 32 MB leaves in the heap while it grows, whether a bomb or an honest message is in it.
 fn start(compression: &str, limits: &str) -> (Host, String) {
     let conf = format!(
         "worker-threads 1\n<limits>\nping-interval 0\n{limits}\n</limits>\n{}",
         support::echo_conf(&format!("compression {compression}"))
     );
-    let host = Host::start_with(&[("MALLOC_MMAP_THRESHOLD_", "131072")], &conf);
+    let host = Host::start(&conf);
     let addr = host.addr("main");
     (host, addr)
 }
