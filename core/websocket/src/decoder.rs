@@ -108,10 +108,7 @@ impl Decoder {
         input: &'a mut [u8],
         at: &mut usize,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
-        if let Some((kind, start)) = self.take_short(limits, input, at) {
-            return Ok(Some(Event::Message { kind, payload: &input[start..*at] }));
-        }
-        self.advance(None, limits, input, at)
+        self.take(None, limits, input, at)
     }
 
     /// As [`next`](Self::next), but what is compressed is inflated by `engine`, which any number
@@ -127,10 +124,21 @@ impl Decoder {
         input: &'a mut [u8],
         at: &mut usize,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
+        self.take(Some(engine), limits, input, at)
+    }
+
+    #[inline]
+    fn take<'a>(
+        &'a mut self,
+        engine: Option<&mut Engine>,
+        limits: &Limits,
+        input: &'a mut [u8],
+        at: &mut usize,
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
         if let Some((kind, start)) = self.take_short(limits, input, at) {
             return Ok(Some(Event::Message { kind, payload: &input[start..*at] }));
         }
-        self.advance(Some(engine), limits, input, at)
+        self.advance(engine, limits, input, at)
     }
 
     /// What most input begins with, without a detour: a client's message below 64 KiB, neither

@@ -24,13 +24,13 @@ impl Phase {
     pub(crate) const BOUNDARY: Self =
         Self::Header(PartialHeader { bytes: [0; HEADER_BYTES_MAX], len: 0 });
 
-    /// The payload of a control frame is coming in pieces.
     /// Whether the next byte begins a frame.
     #[inline]
     pub(crate) fn is_boundary(&self) -> bool {
         matches!(self, Self::Header(partial) if partial.is_empty())
     }
 
+    /// The payload of a control frame is coming in pieces.
     pub(crate) fn is_in_control(&self) -> bool {
         matches!(self, Self::Payload(frame) if !matches!(frame.content, Content::Message(_)))
     }
