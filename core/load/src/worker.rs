@@ -65,17 +65,26 @@ pub fn run(plan: &Plan) -> Result<Report, Error> {
         worker.run()?;
         Ok::<_, Error>(worker.report)
     };
-    let reports = std::thread::scope(|scope| {
+    let mut sum = Report::default();
+    for report in on_threads(threads, work)? {
+        sum.merge(report);
+    }
+    sum.duration = shared.start.elapsed();
+    Ok(sum)
+}
+
+/// Does `work`, which is told its number, on so many threads, and returns what it came to on each.
+pub(crate) fn on_threads<T: Send>(
+    threads: usize,
+    work: impl Fn(usize) -> Result<T, Error> + Sync,
+) -> Result<Vec<T>, Error> {
+    let work = &work;
+    let ended = std::thread::scope(|scope| {
         let threads: Vec<_> =
             (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
         threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
     });
-    let mut sum = Report::default();
-    for report in reports {
-        sum.merge(report.map_err(|_| Error::Panicked)??);
-    }
-    sum.duration = shared.start.elapsed();
-    Ok(sum)
+    ended.into_iter().map(|ended| ended.map_err(|_| Error::Panicked)?).collect()
 }
 
 fn check(plan: &Plan) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use switchboard_websocket::deflate::Engine;
 use super::client::{Again, Client, Context, Stage};
 use super::{Goal, Progress, Report, Soak};
 use crate::dial::Dialler;
-use crate::worker::{Error, raise_file_limit};
+use crate::worker::{Error, on_threads, raise_file_limit};
 
 /// So many connections of a thread are being opened at a time.
 const OPENING_MAX: usize = 128;
@@ -44,14 +44,9 @@ pub(super) fn run(soak: &Soak, progress: &Progress) -> Result<Report, Error> {
         worker.run()?;
         Ok::<_, Error>(worker.report)
     };
-    let reports = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
-        threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
-    });
     let mut sum = Report::default();
-    for report in reports {
-        sum.merge(report.map_err(|_| Error::Panicked)??);
+    for report in on_threads(threads, work)? {
+        sum.merge(report);
     }
     sum.duration = start.elapsed();
     Ok(sum)
