@@ -13,6 +13,12 @@ fn payload(number: usize) -> Vec<u8> {
     (0..MESSAGE_BYTES).map(|at| ((at / 8) * 31 + at + number) as u8).collect()
 }
 
+/// It as the server sends it, in a frame without a mask.
+fn unmasked(number: usize) -> Vec<u8> {
+    let len = (MESSAGE_BYTES as u64).to_be_bytes();
+    [b"\x82\x7f".as_slice(), &len, &payload(number)].concat()
+}
+
 fn check_memory(host: &Host, before: usize) {
     let grown = host.resident_bytes().saturating_sub(before);
     assert!(grown < MEMORY_BYTES_MAX, "the host has grown by {grown} bytes");
@@ -22,10 +28,6 @@ fn check_memory(host: &Host, before: usize) {
 fn a_slow_client_slows_its_server() {
     let (host, mut ws, mut server) = pair();
     let before = host.resident_bytes();
-    let unmasked = |number| {
-        let len = (MESSAGE_BYTES as u64).to_be_bytes();
-        [b"\x82\x7f".as_slice(), &len, &payload(number)].concat()
-    };
     let bytes: Vec<u8> = (0..MESSAGES).flat_map(unmasked).collect();
     let sent = server.send_until_stalled(&bytes);
     assert!(sent < bytes.len() / 2, "the host has taken {sent} bytes that nobody reads");
@@ -48,10 +50,6 @@ fn a_slow_client_that_has_closed_gets_what_its_server_says_behind_that() {
     let (_host, mut ws, mut server) = pair_with("", "<limits>\nclose-timeout 60s\n</limits>");
     ws.close(1000, "all of it");
     server.expect_close(1000);
-    let unmasked = |number| {
-        let len = (MESSAGE_BYTES as u64).to_be_bytes();
-        [b"\x82\x7f".as_slice(), &len, &payload(number)].concat()
-    };
     let bytes: Vec<u8> = (0..MESSAGES).flat_map(unmasked).collect();
     let sent = server.send_until_stalled(&bytes);
     assert!(sent < bytes.len() / 2, "the host has taken {sent} bytes that nobody reads");
