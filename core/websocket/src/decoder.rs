@@ -102,6 +102,7 @@ impl Decoder {
     /// # Panics
     ///
     /// If `*at` is beyond the end of `input`.
+    #[inline]
     pub fn next<'a>(
         &'a mut self,
         limits: &Limits,
@@ -117,6 +118,7 @@ impl Decoder {
     /// # Panics
     ///
     /// If `*at` is beyond the end of `input`.
+    #[inline]
     pub fn next_in<'a>(
         &'a mut self,
         engine: &mut Engine,
@@ -127,7 +129,7 @@ impl Decoder {
         self.take(Some(engine), limits, input, at)
     }
 
-    #[inline]
+    #[inline(always)] // for `take_short`
     fn take<'a>(
         &'a mut self,
         engine: Option<&mut Engine>,
@@ -145,7 +147,7 @@ impl Decoder {
     /// fragmented nor compressed, that lies there whole. Tells of what kind it is and where its
     /// payload begins, which ends at `*at`. All else is left to [`step`](Self::step), untouched,
     /// and so is whatever breaks a rule.
-    #[inline]
+    #[inline(always)] // the way of nearly every message
     fn take_short(
         &self,
         limits: &Limits,
@@ -170,6 +172,8 @@ impl Decoder {
         Some((if head.is_text { Kind::Text } else { Kind::Binary }, start))
     }
 
+    /// Apart, so that the short way is short.
+    #[inline(never)]
     fn advance<'a>(
         &'a mut self,
         engine: Option<&mut Engine>,

@@ -24,8 +24,25 @@ pub fn encode_header(
 }
 
 /// Appends a message in one frame. The payload of a text must be UTF-8, and is not looked at.
+#[inline]
 pub fn write_message(out: &mut Vec<u8>, kind: Kind, payload: &[u8], mask: Option<[u8; 4]>) {
-    write_frame(out, kind.into(), payload, mask);
+    match mask {
+        None if payload.len() <= SHORT_BYTES_MAX => write_short(out, kind, payload),
+        _ => write_frame(out, kind.into(), payload, mask),
+    }
+}
+
+/// The longest payload whose length goes into the header's second byte. RFC 6455, section 5.2.
+const SHORT_BYTES_MAX: usize = 125;
+
+/// What a server writes most.
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // it is at most 125
+fn write_short(out: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
+    let first = 0x80 | OpCode::from(kind) as u8;
+    out.reserve(2 + payload.len());
+    out.extend_from_slice(&[first, payload.len() as u8]);
+    out.extend_from_slice(payload);
 }
 
 /// Appends a message in one frame, whose payload is deflated if `rsv1` says so.

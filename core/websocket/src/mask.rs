@@ -16,6 +16,7 @@
 /// apply_mask(second, [0x37, 0xfa, 0x21, 0x3d], 3);
 /// assert_eq!(&payload, b"Hello");
 /// ```
+#[inline]
 pub fn apply_mask(bytes: &mut [u8], mask: [u8; 4], offset: usize) {
     // What a server sends is not masked, which is the same as a mask of zeros.
     if mask == [0; 4] {
