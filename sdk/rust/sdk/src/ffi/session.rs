@@ -123,17 +123,17 @@ unsafe fn visit<E: Endpoint, T>(
     // SAFETY: see `instance`; calls for one connection do not overlap, so nobody else uses `slot`.
     let (instance, slot) =
         unsafe { (instance::<E>(plugin), &mut *slot.cast::<Slot<E::Session>>()) };
-    if slot.poisoned {
+    let Slot { session, conn, late, poisoned } = slot;
+    if *poisoned {
         return None;
     }
-    let (link, conn) = (instance.link, slot.conn);
-    slot.late = slot.late && link.parked.enter(conn.id);
-    let late = slot.late;
-    let result = link
-        .guarded(callback, Some(conn.uid), || call(&instance.endpoint, &conn, &mut slot.session));
-    slot.poisoned = result.is_none();
-    if late && let Some(refused) = link.parked.leave(conn.id) {
-        link.guarded("drop of a session", Some(conn.uid), || drop(refused));
+    let link = instance.link;
+    *late = *late && link.parked.enter(conn.id);
+    let result = link.guarded(callback, Some(conn.uid), || call(&instance.endpoint, conn, session));
+    *poisoned = result.is_none();
+    if *late && let Some(refused) = link.parked.leave(conn.id) {
+        let uid = conn.uid;
+        link.guarded("drop of a session", Some(uid), || drop(refused));
     }
     result
 }
