@@ -27,6 +27,10 @@ struct Batch {
     compresses: bool,
     limits: Limits,
     to: To,
+    /// Messages count: the connection does not end.
+    open: bool,
+    /// The number of the last one.
+    seq: u64,
 }
 
 /// Who gets the messages.
@@ -205,9 +209,11 @@ impl Shard {
         if row.phase >= Phase::Ending {
             limits = limits.at_most(ENDING_BYTES_MAX);
         }
-        let batch = Batch { decoder, compresses: row.deflater.is_some(), limits, to };
+        let open = row.phase == Phase::Open;
+        let compresses = row.deflater.is_some();
+        let batch = Batch { decoder, compresses, limits, to, open, seq: row.seq };
         drop(rows);
-        self.cork.borrow_mut().begin(conn);
+        self.cork.borrow_mut().begin(conn, !compresses);
         Some(batch)
     }
 
@@ -226,9 +232,12 @@ impl Shard {
             };
             match event {
                 Event::Message { kind, payload } => {
-                    let Some(seq) = self.count(conn) else { continue };
-                    let verdict = batch.to.message(conn, seq, kind, payload);
-                    if let Some(outcome) = self.judge(conn, seq, &verdict) {
+                    if !batch.open {
+                        continue;
+                    }
+                    batch.seq += 1;
+                    let verdict = batch.to.message(conn, batch.seq, kind, payload);
+                    if let Some(outcome) = self.judge(conn, batch, &verdict) {
                         return outcome;
                     }
                 }
@@ -236,13 +245,16 @@ impl Shard {
                     if !batch.to.pass_on(conn, Control::Ping, payload) {
                         self.put(conn, |out| write_pong(out, payload, None));
                     }
-                    if self.is_behind(conn) {
+                    if self.is_behind(conn, batch) {
                         return Outcome::Paused;
                     }
                 }
                 // An empty one may be the answer to a ping of ours.
                 Event::Pong(payload) => {
-                    batch.to.pass_on(conn, Control::Pong, payload);
+                    if batch.to.pass_on(conn, Control::Pong, payload) && self.is_behind(conn, batch)
+                    {
+                        return Outcome::Paused;
+                    }
                 }
                 Event::Close(frame) => {
                     let code = frame.as_ref().map(|frame| frame.code);
@@ -255,23 +267,22 @@ impl Shard {
     }
 
     /// True if so much waits for the client that reading should pause.
-    fn is_behind(&self, conn: ConnId) -> bool {
-        self.rows.borrow_mut().get(conn).is_some_and(|row| row.must_pause())
-    }
-
-    /// The number of the next message; `None` if messages no longer count.
-    fn count(&self, conn: ConnId) -> Option<u64> {
+    fn is_behind(&self, conn: ConnId, batch: &mut Batch) -> bool {
         let mut rows = self.rows.borrow_mut();
-        let row = rows.get(conn).filter(|row| row.phase == Phase::Open)?;
-        row.seq += 1;
-        row.last_data = self.now();
-        Some(row.seq)
+        let row = rows.get(conn);
+        batch.open = row.as_ref().is_some_and(|row| row.phase == Phase::Open);
+        row.is_some_and(|row| row.must_pause())
     }
 
-    /// What follows from the endpoint's verdict; `None`: go on.
-    fn judge(&self, conn: ConnId, seq: u64, verdict: &Verdict) -> Option<Outcome> {
+    /// What follows from the endpoint's verdict on the last message; `None`: go on.
+    #[inline]
+    fn judge(&self, conn: ConnId, batch: &mut Batch, verdict: &Verdict) -> Option<Outcome> {
         let mut rows = self.rows.borrow_mut();
         let Some(row) = rows.get(conn) else { return Some(Outcome::Gone) };
+        batch.open = row.phase == Phase::Open;
+        let seq = batch.seq;
+        row.seq = seq;
+        row.last_data = self.now();
         match verdict {
             Verdict::Done => {}
             Verdict::Full => row.full = true,

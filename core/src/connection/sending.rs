@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use switchboard_websocket::{
-    CloseCode, Kind, OpCode, encode_header, write_message, write_ping, write_pong,
+    CloseCode, HEADER_BYTES_MAX, Kind, OpCode, encode_header, write_message, write_ping, write_pong,
 };
 
 use super::row::{Cause, Phase, Row};
 use super::{Job, Shard};
-use crate::shard::{Bound, ConnId, Control, Local, Payload, Published, Sent};
+use crate::shard::{Bound, ConnId, Control, Gate, Local, Owner, Payload, Published, Sent};
 use crate::stream::{Source, SourceId, Transport};
 
 /// Frames of one connection, gathered while its input is worked off, so that the replies of one read
@@ -19,6 +19,10 @@ use crate::stream::{Source, SourceId, Transport};
 #[derive(Default)]
 pub(super) struct Cork {
     conn: Option<ConnId>,
+    /// Its messages are not compressed.
+    is_plain: bool,
+    /// A message went in without a look at the row.
+    sent: bool,
     frames: Vec<u8>,
 }
 
@@ -28,9 +32,23 @@ const CORK_BYTES_MAX: usize = 64 << 10;
 const DIRECT_BYTES_MIN: usize = 16 << 10;
 
 impl Cork {
-    pub(super) fn begin(&mut self, conn: ConnId) {
+    pub(super) fn begin(&mut self, conn: ConnId, is_plain: bool) {
         debug_assert!(self.frames.is_empty());
-        self.conn = Some(conn);
+        (self.conn, self.is_plain) = (Some(conn), is_plain);
+    }
+
+    /// Takes a message of a connection whose gate is open and knows of nothing that waits, if
+    /// nothing has to be asked of its row: as most answers are.
+    #[inline]
+    fn gather(&mut self, conn: ConnId, owner: &Owner, kind: Kind, payload: &[u8]) -> bool {
+        let room = owner.marks.soft.min(CORK_BYTES_MAX - HEADER_BYTES_MAX);
+        let fits = payload.len() < DIRECT_BYTES_MIN && self.frames.len() + payload.len() <= room;
+        let gathers = fits && self.is_plain && self.conn == Some(conn);
+        if gathers {
+            write_message(&mut self.frames, kind, payload, None);
+            self.sent = true;
+        }
+        gathers
     }
 
     /// Bytes gathered for `conn`.
@@ -40,15 +58,33 @@ impl Cork {
 }
 
 impl Local for Shard {
-    fn send(&self, conn: ConnId, kind: Kind, payload: &[u8], bound: Bound) -> Sent {
-        self.send_frame(conn, payload.len(), bound, |row| {
+    fn send(&self, conn: ConnId, owner: &Owner, kind: Kind, payload: &[u8], bound: Bound) -> Sent {
+        let gate = match self.face.gates.owned(conn, owner.number) {
+            Ok(gate) => gate,
+            Err(refusal) => return refusal,
+        };
+        if gate.is_free() && self.cork.borrow_mut().gather(conn, owner, kind, payload) {
+            return Sent::Taken;
+        }
+        self.send_frame(conn, gate, owner, payload.len(), bound, |row| {
             row.last_data = self.now();
             self.put_message(conn, row, kind, Payload::Borrowed(payload));
         })
     }
 
-    fn control(&self, conn: ConnId, control: Control, payload: &[u8], bound: Bound) -> Sent {
-        self.send_frame(conn, payload.len(), bound, |row| {
+    fn control(
+        &self,
+        conn: ConnId,
+        owner: &Owner,
+        control: Control,
+        payload: &[u8],
+        bound: Bound,
+    ) -> Sent {
+        let gate = match self.face.gates.owned(conn, owner.number) {
+            Ok(gate) => gate,
+            Err(refusal) => return refusal,
+        };
+        self.send_frame(conn, gate, owner, payload.len(), bound, |row| {
             self.put_in(conn, row, |out| write_control(out, control, payload));
         })
     }
@@ -79,25 +115,29 @@ impl Local for Shard {
 }
 
 impl Shard {
-    /// Has a frame of `len` bytes put behind what waits, if the marks allow it. Above one of them
-    /// `writable` follows.
+    /// Has a frame of `len` bytes put behind what waits, if the owner's marks allow it. Above one of
+    /// them `writable` follows.
     fn send_frame(
         &self,
         conn: ConnId,
+        gate: &Gate,
+        owner: &Owner,
         len: usize,
         bound: Bound,
         put: impl FnOnce(&mut Row),
     ) -> Sent {
-        // What other threads have sent before goes before.
-        self.take_sends_to(conn);
+        if gate.has_mail() {
+            // What other threads have sent before goes before.
+            self.take_sends_to(conn);
+        }
         let mut rows = self.rows.borrow_mut();
         let Some(row) = rows.get(conn).filter(|row| row.phase < Phase::Closing) else {
             return Sent::Closed;
         };
         let corked = self.cork.borrow().len(conn);
-        let sent = row.endpoint.owner.judge(bound, row.backlog(), corked, len);
+        let sent = owner.judge(bound, row.backlog(), corked, len);
         if sent == Sent::Again || sent == Sent::Pressure {
-            self.face.gates.at(conn.slot()).want_writable();
+            gate.want_writable();
             self.schedule_flush(conn, row);
         }
         if sent != Sent::Again {
@@ -189,7 +229,12 @@ impl Shard {
             return;
         }
         match self.rows.borrow_mut().get(conn) {
-            Some(row) => self.spill(conn, row, &mut cork.frames, &[]),
+            Some(row) => {
+                if std::mem::take(&mut cork.sent) {
+                    row.last_data = self.now();
+                }
+                self.spill(conn, row, &mut cork.frames, &[]);
+            }
             None => cork.frames.clear(),
         }
         if cork.frames.capacity() > 4 * CORK_BYTES_MAX {

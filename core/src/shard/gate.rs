@@ -107,6 +107,11 @@ impl Gate {
         self.mailed.load(Ordering::Acquire) > 0
     }
 
+    /// True if nothing waits for it, neither in the mailbox nor in its own queue.
+    pub(crate) fn is_free(&self) -> bool {
+        self.mailed.load(Ordering::Acquire) | self.backlog.load(Ordering::Relaxed) == 0
+    }
+
     /// What waits in the connection's own queue now.
     pub(crate) fn set_backlog(&self, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -149,7 +154,7 @@ const CHUNK: usize = 1024;
 
 /// The gates of a shard, made in chunks as slots come into use, never moved or freed.
 pub struct Gates {
-    chunks: Box<[OnceLock<Box<[Gate]>>]>,
+    chunks: Box<[OnceLock<Box<[Gate; CHUNK]>>]>,
 }
 
 impl Default for Gates {
@@ -161,15 +166,30 @@ impl Default for Gates {
 impl Gates {
     /// The gate of a slot that was used at some time.
     pub fn find(&self, slot: usize) -> Option<&Gate> {
-        self.chunks.get(slot / CHUNK)?.get()?.get(slot % CHUNK)
+        Some(&self.chunks.get(slot / CHUNK)?.get()?[slot % CHUNK])
+    }
+
+    /// The gate of a connection that lives and belongs to `owner`.
+    ///
+    /// # Errors
+    /// [`Sent::Closed`] or [`Sent::Denied`].
+    #[inline]
+    pub fn owned(&self, conn: ConnId, owner: u32) -> Result<&Gate, Sent> {
+        let gate = self.find(conn.slot()).ok_or(Sent::Closed)?;
+        gate.check(conn, owner)?;
+        Ok(gate)
     }
 
     /// The gate of `slot`, made if need be. `slot` is less than [`SLOTS_MAX`].
     pub(crate) fn at(&self, slot: usize) -> &Gate {
-        let chunk =
-            self.chunks[slot / CHUNK].get_or_init(|| (0..CHUNK).map(|_| Gate::default()).collect());
-        &chunk[slot % CHUNK]
+        &self.chunks[slot / CHUNK].get_or_init(chunk)[slot % CHUNK]
     }
+}
+
+/// Made on the heap: it is too large for a stack.
+fn chunk() -> Box<[Gate; CHUNK]> {
+    let gates: Box<[Gate]> = (0..CHUNK).map(|_| Gate::default()).collect();
+    gates.try_into().unwrap_or_else(|_| unreachable!("it has as many as were made"))
 }
 
 #[cfg(test)]

@@ -63,10 +63,17 @@ pub enum Sent {
 /// What a thread that is a shard does for its own connections without a detour through the mailbox.
 pub trait Local {
     /// See [`Shards::send`]; `payload` is valid for its kind.
-    fn send(&self, conn: ConnId, kind: Kind, payload: &[u8], bound: Bound) -> Sent;
+    fn send(&self, conn: ConnId, owner: &Owner, kind: Kind, payload: &[u8], bound: Bound) -> Sent;
 
     /// See [`Shards::control`].
-    fn control(&self, conn: ConnId, control: Control, payload: &[u8], bound: Bound) -> Sent;
+    fn control(
+        &self,
+        conn: ConnId,
+        owner: &Owner,
+        control: Control,
+        payload: &[u8],
+        bound: Bound,
+    ) -> Sent;
 
     /// See [`Shards::answer`].
     fn answer(&self, conn: ConnId, answer: Answer);
@@ -166,7 +173,25 @@ impl Shards {
     /// leave in that order: see [`Mailbox`].
     ///
     /// Text must be UTF-8.
+    #[inline(always)] // a step of each answer; what is long about it is `mail`
     pub fn send(
+        &self,
+        conn: ConnId,
+        owner: &Owner,
+        kind: Kind,
+        payload: Payload<'_>,
+        bound: Bound,
+    ) -> Sent {
+        let local = |local: &dyn Local| local.send(conn, owner, kind, payload.as_slice(), bound);
+        match with_local(conn, local) {
+            Some(sent) => sent,
+            None => self.mail(conn, owner, kind, payload, bound),
+        }
+    }
+
+    /// The same on a thread that is not the connection's shard.
+    #[inline(never)]
+    fn mail(
         &self,
         conn: ConnId,
         owner: &Owner,
@@ -178,10 +203,6 @@ impl Shards {
             Ok(gate) => gate,
             Err(refusal) => return refusal,
         };
-        let sent = with_local(conn, |local| local.send(conn, kind, payload.as_slice(), bound));
-        if let Some(sent) = sent {
-            return sent;
-        }
         let mailbox = &self.all[conn.shard()].mailbox;
         let crowded = bound == Bound::Marks && mailbox.congested();
         let sent = if crowded { Sent::Again } else { gate.admit(payload.len(), owner, bound) };
@@ -207,11 +228,9 @@ impl Shards {
         payload: &[u8],
         bound: Bound,
     ) -> Sent {
-        if let Some(local) = local(conn) {
-            return match self.owned(conn, owner.number) {
-                Ok(_) => local.control(conn, control, payload, bound),
-                Err(refusal) => refusal,
-            };
+        let local = |local: &dyn Local| local.control(conn, owner, control, payload, bound);
+        if let Some(sent) = with_local(conn, local) {
+            return sent;
         }
         let mail = Mail::Control(conn, control, Bytes::copy_from_slice(payload));
         self.post(conn, owner.number, mail).map_or_else(|refusal| refusal, |()| Sent::Taken)
@@ -275,9 +294,7 @@ impl Shards {
     /// # Errors
     /// [`Sent::Closed`] or [`Sent::Denied`].
     pub fn owned(&self, conn: ConnId, owner: u32) -> Result<&Gate, Sent> {
-        let gate = self.gate(conn).ok_or(Sent::Closed)?;
-        gate.check(conn, owner)?;
-        Ok(gate)
+        self.all.get(conn.shard()).ok_or(Sent::Closed)?.gates.owned(conn, owner)
     }
 
     /// Asks the topic's home to make `conn` a member. The end of the connection ends that, also if it
@@ -356,10 +373,6 @@ impl Shards {
     /// True if some shard has so much mail that publishing must wait.
     pub fn is_congested(&self) -> bool {
         self.all.iter().any(|face| face.mailbox.congested())
-    }
-
-    fn gate(&self, conn: ConnId) -> Option<&Gate> {
-        self.all.get(conn.shard())?.gates.find(conn.slot())
     }
 }
 
