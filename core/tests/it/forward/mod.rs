@@ -7,6 +7,8 @@ mod pressure;
 mod refusing;
 mod server;
 
+use std::net::TcpListener;
+
 use crate::support::{self, Client, Host, Ws, echo_conf};
 
 use server::Server;
@@ -42,6 +44,19 @@ fn pair() -> (Host, Ws, Server) {
 fn pair_with(keys: &str, inside: &str) -> (Host, Ws, Server) {
     let listener = server::listen();
     let host = forward(&server::url(&listener), keys, inside);
+    meet(listener, host)
+}
+
+/// The same with the client on a Unix socket, whose buffers are small and do not grow: whether it
+/// reads shows at once.
+fn pair_on_unix(inside: &str) -> (Host, Ws, Server) {
+    let listener = server::listen();
+    let conf = forward_conf(&server::url(&listener), "", inside);
+    let host = Host::start(&conf.replace("127.0.0.1:0", "./main.sock"));
+    meet(listener, host)
+}
+
+fn meet(listener: TcpListener, host: Host) -> (Host, Ws, Server) {
     let accepting = std::thread::spawn(move || Server::accept(&listener).agree(""));
     let ws = ws(&host);
     (host, ws, accepting.join().unwrap())

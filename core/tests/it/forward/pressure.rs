@@ -1,6 +1,6 @@
 //! Neither side is read faster than the other one reads, and nothing is left behind.
 
-use super::{echo, pair, pair_with, ws};
+use super::{echo, pair, pair_on_unix, pair_with, ws};
 use crate::support::{Event, Host, frame};
 
 const MESSAGES: usize = 800;
@@ -128,6 +128,37 @@ fn a_server_that_reads_nothing_is_given_up() {
     ws.client().send_until_stalled(&bytes);
     assert_eq!(ws.expect_close(1014), "the server behind reads nothing");
     assert!(host.log().contains("behind it: it reads nothing"), "{}", host.log());
+}
+
+#[test]
+fn a_server_that_waits_for_its_client_is_not_blamed_for_it() {
+    let limits = "slow-timeout 2s\nclose-timeout 1m";
+    let (host, mut ws, mut server) = pair_on_unix(&format!("<limits>\n{limits}\n</limits>"));
+    let bytes: Vec<u8> = (0..MESSAGES).flat_map(unmasked).collect();
+    std::thread::scope(|scope| {
+        // Like one with a single thread it reads nothing before all has left.
+        let server = scope.spawn(move || {
+            server.raw(&bytes);
+            loop {
+                match server.next() {
+                    Event::Binary(_) => {}
+                    event => return event,
+                }
+            }
+        });
+        let first = ws.next();
+        assert!(first == Event::Binary(payload(0)), "the server has begun");
+        ws.client().send_until_stalled(&frame(0x82, &payload(0)).repeat(MESSAGES));
+        // The client's time begins anew; that of a server that takes nothing would not.
+        for number in 1..20 {
+            assert!(ws.next() == Event::Binary(payload(number)), "message {number}");
+        }
+        host.wait_for_log("the client reads too slowly");
+        while let Event::Binary(_) = ws.next_unless_close(1013) {}
+        let end = server.join().unwrap();
+        assert!(matches!(&end, Event::Close(Some((1001, _)))), "{end:?} instead of a Close 1001");
+    });
+    assert!(!host.log().contains("the server"), "{}", host.log());
 }
 
 #[test]

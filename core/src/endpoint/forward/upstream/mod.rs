@@ -41,8 +41,9 @@ struct State {
     decoder: Decoder,
     outbox: Outbox,
     charge: Charge,
-    /// Bytes that have left.
-    written: u64,
+    /// Counts what shows that the server may not be stuck: bytes that have left, and ends of pauses,
+    /// in which it may have waited for us.
+    progress: u64,
     /// Nothing can be written any more.
     broken: bool,
     /// What was read and could not be passed on yet.
@@ -147,7 +148,7 @@ impl Upstream {
         }
         state.full = true;
         if !std::mem::replace(&mut state.watched, true) {
-            tokio::task::spawn_local(watch_progress(Weak::clone(&self.own), state.written));
+            tokio::task::spawn_local(watch_progress(Weak::clone(&self.own), state.progress));
         }
         Verdict::Full
     }
@@ -200,12 +201,10 @@ impl Upstream {
 
     /// The client has room again.
     pub(super) fn writable(&self) {
-        self.state.borrow_mut().paused = false;
-        self.schedule();
-    }
-
-    fn schedule(&self) {
-        self.schedule_in(&mut self.state.borrow_mut());
+        let mut state = self.state.borrow_mut();
+        state.progress += u64::from(state.paused);
+        state.paused = false;
+        self.schedule_in(&mut state);
     }
 
     /// Has the shard call, when what is being done now is done.
@@ -225,7 +224,7 @@ impl Upstream {
             state.broken = true;
             state.readable = true;
         }
-        state.written += (before - state.outbox.len()) as u64;
+        state.progress += (before - state.outbox.len()) as u64;
         if state.broken || state.outbox.is_empty() {
             // Gives its memory back.
             state.outbox = Outbox::default();
@@ -350,7 +349,7 @@ impl State {
             decoder: Decoder::new(Role::Client),
             outbox: Outbox::default(),
             charge,
-            written: 0,
+            progress: 0,
             broken: false,
             input: early,
             readable: true,
@@ -381,8 +380,10 @@ impl State {
     }
 }
 
-/// Ends a connection to a server that takes nothing while a client waits for it.
-async fn watch_progress(upstream: Weak<Upstream>, mut written: u64) {
+/// Ends a connection to a server that takes nothing while a client waits for it. One that is not
+/// read itself may be unable to: it waits for room, and so for the client, which the host ends if it
+/// does not read. The end has a time of its own.
+async fn watch_progress(upstream: Weak<Upstream>, mut progress: u64) {
     let Some(slow) = upstream.upgrade().map(|up| up.section.settings.limits.slow_timeout) else {
         return;
     };
@@ -390,15 +391,15 @@ async fn watch_progress(upstream: Weak<Upstream>, mut written: u64) {
         sleep(slow).await;
         let Some(upstream) = upstream.upgrade() else { return };
         let mut state = upstream.state.borrow_mut();
-        state.watched = state.full;
-        if !state.full {
+        state.watched = state.full && !state.said;
+        if !state.watched {
             return;
         }
-        if state.written == written {
+        if state.progress == progress && !state.paused {
             drop(state);
             upstream.log(format_args!("it reads nothing"));
             return upstream.cut("the server behind reads nothing");
         }
-        written = state.written;
+        progress = state.progress;
     }
 }
