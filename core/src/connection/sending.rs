@@ -12,7 +12,7 @@ use switchboard_websocket::{
 use super::row::{Cause, Phase, Row};
 use super::{Job, Shard};
 use crate::shard::{Bound, ConnId, Control, Gate, Local, Owner, Payload, Published, Sent};
-use crate::stream::{Source, SourceId, Transport};
+use crate::stream::{NEVER, Source, SourceId, Transport};
 
 /// Frames of one connection, gathered while its input is worked off, so that the replies of one read
 /// leave in one write. Its memory is used again by the next.
@@ -331,6 +331,10 @@ impl Shard {
             }
             if waiting.len() != before {
                 waiting.progress = self.now();
+                if row.ping_sent != NEVER {
+                    // It may stand behind that, and then it leaves now at the earliest.
+                    row.ping_sent = waiting.progress;
+                }
             }
             row.tidy();
             self.settle(conn, row);

@@ -1,7 +1,7 @@
 //! Neither side is read faster than the other one reads, and nothing is left behind.
 
 use super::{echo, pair, pair_on_unix, pair_with, ws};
-use crate::support::{Event, Host, frame};
+use crate::support::{Client, Event, Host, Ws, echo_conf, frame};
 
 const MESSAGES: usize = 800;
 const MESSAGE_BYTES: usize = 64 << 10;
@@ -17,6 +17,17 @@ fn payload(number: usize) -> Vec<u8> {
 fn unmasked(number: usize) -> Vec<u8> {
     let len = (MESSAGE_BYTES as u64).to_be_bytes();
     [b"\x82\x7f".as_slice(), &len, &payload(number)].concat()
+}
+
+/// Message `number` comes next, perhaps behind pings, which are answered.
+fn expect_between_pings(ws: &mut Ws, number: usize) {
+    loop {
+        match ws.next() {
+            Event::Ping(payload) => ws.pong(&payload),
+            Event::Close(close) => panic!("{close:?} instead of message {number}"),
+            event => return assert!(event == Event::Binary(payload(number)), "message {number}"),
+        }
+    }
 }
 
 fn check_memory(host: &Host, before: usize) {
@@ -159,6 +170,29 @@ fn a_server_that_waits_for_its_client_is_not_blamed_for_it() {
         assert!(matches!(&end, Event::Close(Some((1001, _)))), "{end:?} instead of a Close 1001");
     });
     assert!(!host.log().contains("the server"), "{}", host.log());
+}
+
+#[test]
+fn a_ping_behind_what_is_read_slowly_is_waited_for() {
+    let limits = "ping-interval 0.5s\nping-timeout 2s\nsoft-backlog 16MB\nmax-backlog 32MB";
+    let (_host, mut ws, mut server) = pair_on_unix(&format!("<limits>\n{limits}\n</limits>"));
+    let pacer = Host::start(&echo_conf("<limits>\nping-interval 0.5s\n</limits>"));
+    let mut pacer = Client::ws(&pacer.addr("main"), "/echo");
+    let count = 160;
+    server.raw(&(0..count).flat_map(unmasked).collect::<Vec<u8>>());
+    // A few in each half of a second, for far longer than an answer may take.
+    for number in 0..60 {
+        if number % 6 == 0 {
+            pacer.expect(&Event::Ping(Vec::new()));
+            pacer.pong(b"");
+        }
+        expect_between_pings(&mut ws, number);
+    }
+    for number in 60..count {
+        expect_between_pings(&mut ws, number);
+    }
+    ws.text("still here");
+    server.expect(&Event::Text("still here".to_owned()));
 }
 
 #[test]
