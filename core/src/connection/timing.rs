@@ -46,7 +46,7 @@ impl Shard {
         // An entry that an earlier one has overtaken is nobody's.
         let Some(row) = rows.get(conn).filter(|row| row.alarm <= now) else { return };
         row.alarm = NEVER;
-        let due = row.due(now);
+        let due = row.due(now, self.face.gates.at(conn.slot()).wants_writable());
         if let Due::Ping = due {
             row.ping_sent = now;
         }
@@ -64,14 +64,15 @@ impl Shard {
 }
 
 impl Row {
-    fn due(&self, now: Tick) -> Due {
+    /// `is_awaited`: the endpoint waits for room.
+    fn due(&self, now: Tick, is_awaited: bool) -> Due {
         if self.deadline <= now {
             return Due::Cut;
         }
         if self.phase != Phase::Open {
             return Due::Nothing;
         }
-        if self.is_slow(now) {
+        if self.is_slow(now, is_awaited) {
             return Due::End(Cause::Slow);
         }
         if self.left_at() <= now {
@@ -104,11 +105,12 @@ impl Row {
     }
 
     /// True if nothing has left for too long, of what waits.
-    fn is_slow(&self, now: Tick) -> bool {
+    fn is_slow(&self, now: Tick, is_awaited: bool) -> bool {
         let Some(waiting) = &self.waiting else { return false };
         let Owner { marks, budget, .. } = &*self.endpoint.owner;
-        // A pause lasts until half of the mark is reached, and nothing else watches it.
-        let most = if self.paused { marks.soft / 2 } else { marks.soft };
+        // A pause, of reading or of the endpoint, lasts until half of the mark is reached, and nothing
+        // else watches it.
+        let most = if self.paused || is_awaited { marks.soft / 2 } else { marks.soft };
         let patience = self.endpoint.settings.limits.slow_timeout;
         let past = |patience| Clock::after(waiting.progress, patience) <= now;
         waiting.len() > most && past(patience) || past(STUCK) && budget.is_short()

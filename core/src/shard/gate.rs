@@ -138,9 +138,14 @@ impl Gate {
         self.uid.load(Ordering::Relaxed)
     }
 
-    /// True, once, if somebody waits for `writable`.
-    pub(crate) fn take_wants_writable(&self) -> bool {
+    /// True if somebody waits for `writable`.
+    pub(crate) fn wants_writable(&self) -> bool {
         self.flags.load(Ordering::Acquire) & WANTS_WRITABLE != 0
+    }
+
+    /// The same, once.
+    pub(crate) fn take_wants_writable(&self) -> bool {
+        self.wants_writable()
             && self.flags.fetch_and(!WANTS_WRITABLE, Ordering::AcqRel) & WANTS_WRITABLE != 0
     }
 
@@ -244,7 +249,9 @@ mod tests {
         let gate = Gate::default();
         assert!(gate.want_writable());
         assert!(!gate.want_writable());
+        assert!(gate.wants_writable());
         assert!(gate.take_wants_writable());
         assert!(!gate.take_wants_writable());
+        assert!(!gate.wants_writable());
     }
 }

@@ -196,6 +196,20 @@ fn a_ping_behind_what_is_read_slowly_is_waited_for() {
 }
 
 #[test]
+fn a_client_that_reads_a_little_and_then_nothing_is_closed() {
+    // The server waits from the mark down to half of it: the client stops between the two.
+    let limits = "soft-backlog 16MB\nmax-backlog 64MB\nslow-timeout 5s\nping-interval 0";
+    let (host, mut ws, mut server) = pair_on_unix(&format!("<limits>\n{limits}\n</limits>"));
+    let bytes: Vec<u8> = (0..MESSAGES).flat_map(unmasked).collect();
+    let sent = server.send_until_stalled(&bytes);
+    assert!(sent < bytes.len(), "the host has taken it all");
+    for number in 0..(4 << 20) / MESSAGE_BYTES {
+        assert!(ws.next() == Event::Binary(payload(number)), "message {number}");
+    }
+    host.wait_for_log("the client reads too slowly");
+}
+
+#[test]
 fn a_client_that_reads_nothing_is_closed_and_the_server_told() {
     // What the kernel leaves of a message of 1 MB is more than the mark.
     let limits = "<limits>\nslow-timeout 1s\nsoft-backlog 1KB\n</limits>";
