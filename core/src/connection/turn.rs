@@ -1,10 +1,12 @@
 //! The one task of a shard.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::{Events, Poll, Token};
 
 use super::reading::Until;
+use super::row::{Phase, Row};
 use super::sources::source_of;
 use super::{Job, OnArrival, Shard};
 use crate::shard::{ConnId, Mail};
@@ -85,6 +87,7 @@ impl Shard {
             let conn = self.conn_of(event.token());
             if event.is_writable() && self.has_backlog(conn) {
                 self.flush(conn);
+                self.tell_taken(conn);
             }
             if event.is_read_closed() || event.is_error() {
                 self.read(conn, buffer, Until::Empty);
@@ -120,6 +123,17 @@ impl Shard {
             && !self.has_sources_again()
             && !self.has_sends()
             && !self.face.mailbox.has_mail()
+    }
+
+    /// There was room again for what waits. If some of it waits yet, the endpoint hears of that.
+    fn tell_taken(&self, conn: ConnId) {
+        let (endpoint, session) = {
+            let mut rows = self.rows.borrow_mut();
+            let waits = |row: &&mut Row| row.phase == Phase::Open && row.backlog() > 0;
+            let Some(row) = rows.get(conn).filter(waits) else { return };
+            (Arc::clone(&row.endpoint), row.session)
+        };
+        endpoint.binding.took(conn, session);
     }
 
     fn has_backlog(&self, conn: ConnId) -> bool {

@@ -93,6 +93,12 @@ pub trait Binding: Send + Sync {
         let _ = (conn, session);
     }
 
+    /// The client has taken a part of what waits for it. It cannot answer yet what stands behind
+    /// that, and yet it is there.
+    fn took(&self, conn: ConnId, session: Session) {
+        let _ = (conn, session);
+    }
+
     /// The end, behind every message; exactly one for each `open` that was taken and not rejected.
     fn closed(&self, conn: ConnId, session: Session, end: &Closed<'_>) -> Farewell;
 

@@ -91,7 +91,13 @@ impl Binding for ForwardEndpoint {
 
     fn unfinished(&self, _: ConnId, session: Session) {
         if let Some(upstream) = links::upstream(session) {
-            upstream.unfinished();
+            upstream.client_lives();
+        }
+    }
+
+    fn took(&self, _: ConnId, session: Session) {
+        if let Some(upstream) = links::upstream(session) {
+            upstream.client_lives();
         }
     }
 

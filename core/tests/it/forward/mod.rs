@@ -47,13 +47,17 @@ fn pair_with(keys: &str, inside: &str) -> (Host, Ws, Server) {
     meet(listener, host)
 }
 
-/// The same with the client on a Unix socket, whose buffers are small and do not grow: whether it
-/// reads shows at once.
+/// The same with the client on a Unix socket.
 fn pair_on_unix(inside: &str) -> (Host, Ws, Server) {
     let listener = server::listen();
-    let conf = forward_conf(&server::url(&listener), "", inside);
-    let host = Host::start(&conf.replace("127.0.0.1:0", "./main.sock"));
+    let host = on_unix(&server::url(&listener), inside);
     meet(listener, host)
+}
+
+/// A forward on a Unix socket, whose buffers are small and do not grow: whether a client reads shows
+/// at once.
+fn on_unix(url: &str, inside: &str) -> Host {
+    Host::start(&forward_conf(url, "", inside).replace("127.0.0.1:0", "./main.sock"))
 }
 
 fn meet(listener: TcpListener, host: Host) -> (Host, Ws, Server) {

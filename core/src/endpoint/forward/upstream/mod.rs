@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use switchboard_websocket::{Decoder, Event, Kind, Role, write_message, write_ping, write_pong};
 use tokio::time::sleep;
@@ -73,6 +74,8 @@ struct State {
     empty_pings: u32,
     /// Payload of the server's latest ping, until it has an answer.
     ping: Option<Vec<u8>>,
+    /// When the server got a pong last that it had not asked for.
+    unasked: Option<Instant>,
 }
 
 /// What the client's side knows of the end.
@@ -88,6 +91,8 @@ enum Client {
 
 /// Reads in one call, so that a busy server does not starve the others.
 const READS: usize = 4;
+/// Between two pongs for a server that is not read.
+const UNASKED_EVERY: Duration = Duration::from_secs(1);
 /// So much is gathered before it is written.
 const CORK_BYTES_MAX: usize = 64 << 10;
 
@@ -178,15 +183,15 @@ impl Upstream {
         self.schedule_in(&mut state);
     }
 
-    /// The client is in the middle of a message, and may answer no ping before its end; it may take
-    /// longer for that than the server waits. What the server asks is whether it is there, and so it
-    /// is: it gets the answer at once.
-    pub(super) fn unfinished(&self) {
+    /// The client is in the middle of a message, or reads what waits for it, and may answer no ping
+    /// before the end of that; it may take longer than the server waits. What the server asks is
+    /// whether it is there, and so it is: it gets the answer at once.
+    pub(super) fn client_lives(&self) {
         let mut state = self.state.borrow_mut();
         if !self.takes_control(&state) {
             return;
         }
-        let Some(payload) = state.ping.take() else { return };
+        let Some(payload) = state.ping.take().or_else(|| state.unasked_pong()) else { return };
         if payload.is_empty() {
             // Nothing is left for the client to answer.
             state.empty_pings = 0;
@@ -366,12 +371,23 @@ impl State {
             client: Client::Gone,
             empty_pings: 0,
             ping: None,
+            unasked: None,
         }
     }
 
     /// Tells the budget what it holds.
     fn settle(&mut self) {
         self.charge.set(self.outbox.len() + self.input.len() + self.decoder.buffered_bytes());
+    }
+
+    /// Payload of a pong for a server that is not read: its ping may stand in what is not. RFC 6455,
+    /// section 5.5.3 allows one as a heartbeat. One a second is enough for any server.
+    fn unasked_pong(&mut self) -> Option<Vec<u8>> {
+        let is_due = self.unasked.is_none_or(|last| last.elapsed() >= UNASKED_EVERY);
+        (self.paused && is_due).then(|| {
+            self.unasked = Some(Instant::now());
+            Vec::new()
+        })
     }
 
     /// Whether what the client says can still be said to the server.
