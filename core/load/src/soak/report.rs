@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Fate;
 
@@ -41,8 +41,8 @@ pub struct Report {
     pub pinged: u64,
     /// What was wrong, by its kind.
     pub faults: BTreeMap<String, u64>,
-    /// The first few faults, each with target, connection and message.
-    pub samples: Vec<String>,
+    /// The first few faults, each with when it was seen, target, connection and message.
+    samples: Vec<(Instant, String)>,
     /// The longest time in which a thread did not look at its sockets.
     pub longest_turn: Duration,
     /// How long it all took.
@@ -63,10 +63,11 @@ impl Report {
         self.faults.values().sum()
     }
 
-    pub(super) fn fault(&mut self, kind: &str, what: &str) {
+    /// Notes one that is seen `now`, which is no earlier than those before.
+    pub(super) fn fault(&mut self, now: Instant, kind: &str, what: &str) {
         add(&mut self.faults, kind.to_owned(), 1);
         if self.samples.len() < SAMPLES_MAX {
-            self.samples.push(format!("{what}: {kind}"));
+            self.samples.push((now, format!("{what}: {kind}")));
         }
     }
 
@@ -95,8 +96,10 @@ impl Report {
         self.pings += other.pings;
         self.pongs += other.pongs;
         self.pinged += other.pinged;
-        let room = SAMPLES_MAX.saturating_sub(self.samples.len());
-        self.samples.extend(other.samples.into_iter().take(room));
+        self.samples.extend(other.samples);
+        // The first of all threads, not all of the first thread.
+        self.samples.sort_by_key(|(when, _)| *when);
+        self.samples.truncate(SAMPLES_MAX);
         self.longest_turn = self.longest_turn.max(other.longest_turn);
     }
 }
@@ -145,11 +148,35 @@ impl fmt::Display for Report {
         for (kind, count) in &self.faults {
             row(f, &format!("  {kind}"), &count.to_string())?;
         }
-        self.samples.iter().try_for_each(|sample| writeln!(f, "  WRONG: {sample}"))
+        self.samples.iter().try_for_each(|(_, sample)| writeln!(f, "  WRONG: {sample}"))
     }
 }
 
 /// A line of the table.
 fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
     writeln!(f, "{}", format!("{name:<32} {value}").trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_faults_of_all_threads_are_told() {
+        let start = Instant::now();
+        let thread = |number: u64| {
+            let mut report = Report::default();
+            for step in 0..SAMPLES_MAX as u64 {
+                let when = start + Duration::from_secs(2 * step + number);
+                report.fault(when, "lost", &format!("thread {number}, {step}"));
+            }
+            report
+        };
+        let mut sum = Report::default();
+        [thread(1), thread(0)].into_iter().for_each(|report| sum.merge(report));
+        assert_eq!(sum.fault_count(), 2 * SAMPLES_MAX as u64);
+        let told: Vec<_> = sum.samples.iter().map(|(_, what)| what.as_str()).collect();
+        assert_eq!(told.len(), SAMPLES_MAX);
+        assert_eq!(told[..3], ["thread 0, 0: lost", "thread 1, 0: lost", "thread 0, 1: lost"]);
+    }
 }

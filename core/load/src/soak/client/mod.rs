@@ -257,7 +257,7 @@ impl Client {
             self.on_way.len(),
             self.pings.len(),
         );
-        ctx.report.fault(kind, &what);
+        ctx.report.fault(ctx.now, kind, &what);
     }
 
     /// This connection is over, and another one follows if there is to be one.
