@@ -85,8 +85,10 @@ fn binary_messages_are_hex_digits_or_files() {
     let file = home.write("data", &[0xff, 0, 0xfe]);
     let input = format!("00 ff\n\n@{}\nC0DE\n", file.display());
     check(&run(&url, &["--binary"], input.as_bytes()), 0, "00ff\n\nff00fe\nc0de\n", "1000");
+    // The echo of the line before may have come, or not.
     let output = run(&url, &["--binary"], b"00\nhello\n");
-    check(&output, 65, "", "line 2 of the input: expected pairs of hex digits");
+    let got = if output.stdout.is_empty() { "" } else { "00\n" };
+    check(&output, 65, got, "line 2 of the input: expected pairs of hex digits");
     check(&run(&url, &["--binary"], b"@/no/such/file\n"), 65, "", "/no/such/file: No such file");
     check(&run(&url, &[], b"\xff\n"), 65, "", "line 1 of the input: it is not UTF-8");
 }
