@@ -42,7 +42,7 @@ fn main() -> Outcome<()> {
     // What the first connections allocate once is not theirs.
     let mut connections = open(&host, "/echo", 100)?;
     echo_once(&mut connections)?;
-    let before = host.memory()?;
+    let before = settled_memory(&host)?;
     let opened = Instant::now();
     let cpu = host.cpu()?;
     connections.extend(open(&host, "/echo", idle - 100)?);
@@ -52,7 +52,7 @@ fn main() -> Outcome<()> {
         opened.elapsed().as_secs_f64()
     );
     echo_once(&mut connections)?;
-    let each = (host.memory()? - before) as f64 / (idle - 100) as f64;
+    let each = (settled_memory(&host)? - before) as f64 / (idle - 100) as f64;
     println!(
         "resident memory of the host for each idle connection after one message: {each:.0} bytes"
     );
@@ -71,6 +71,21 @@ fn main() -> Outcome<()> {
     );
     println!("resident memory of the host in all: {} KiB", host.memory()? / 1024);
     Ok(())
+}
+
+/// When it has not fallen for a while: the allocator gives back late what was free.
+fn settled_memory(host: &Host) -> Outcome<u64> {
+    const CALM: Duration = Duration::from_millis(1500);
+    let (mut held, mut fell) = (host.memory()?, Instant::now());
+    while fell.elapsed() < CALM {
+        std::thread::sleep(Duration::from_millis(100));
+        let now = host.memory()?;
+        if now < held {
+            fell = Instant::now();
+        }
+        held = now;
+    }
+    Ok(held)
 }
 
 fn number(variable: &str, default: usize) -> usize {

@@ -35,9 +35,9 @@ fn kept(plan: &Plan, round: usize, program: &Program) -> Outcome<Sample> {
     let (server, begun) = (program.start()?, Instant::now());
     let exchange = Exchange::new(PAYLOAD_BYTES, program.is_raw());
     let first = used(&server, &exchange, FIRST)?;
-    let before = server.memory()?;
+    let before = server.settled_memory()?;
     let rest = used(&server, &exchange, plan.idle)?;
-    let grown = server.memory()?.saturating_sub(before);
+    let grown = server.settled_memory()?.saturating_sub(before);
     drop((first, rest));
     let none = Time { cpu: Duration::ZERO, waited: Duration::ZERO };
     Ok(Sample::new(round, grown as f64 / plan.idle as f64, none, begun.elapsed()))

@@ -5,7 +5,7 @@ use std::ops::Sub;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustls::ClientConfig;
@@ -204,8 +204,23 @@ impl Server {
         Ok(Time { cpu, waited })
     }
 
-    /// Resident memory, in bytes.
-    pub(crate) fn memory(&self) -> Outcome<u64> {
+    /// Resident memory in bytes, when it has not fallen for a while: an allocator may give back late
+    /// what was free.
+    pub(crate) fn settled_memory(&self) -> Outcome<u64> {
+        const CALM: Duration = Duration::from_millis(1500);
+        let (mut held, mut fell) = (self.memory()?, Instant::now());
+        while fell.elapsed() < CALM {
+            std::thread::sleep(Duration::from_millis(100));
+            let now = self.memory()?;
+            if now < held {
+                fell = Instant::now();
+            }
+            held = now;
+        }
+        Ok(held)
+    }
+
+    fn memory(&self) -> Outcome<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
         Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse::<u64>()? * 1024)
