@@ -34,7 +34,7 @@ const DIRECT_BYTES_MIN: usize = 16 << 10;
 impl Cork {
     pub(super) fn begin(&mut self, conn: ConnId, is_plain: bool) {
         debug_assert!(self.frames.is_empty());
-        (self.conn, self.is_plain) = (Some(conn), is_plain);
+        (self.conn, self.is_plain, self.sent) = (Some(conn), is_plain, false);
     }
 
     /// Takes a message of a connection whose gate is open and knows of nothing that waits, if
