@@ -2,6 +2,7 @@
 
 mod allocator;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -120,8 +121,16 @@ fn check(conf: &Conf) -> ExitCode {
 }
 
 fn load(conf: &Conf) -> Result<Settings, ExitCode> {
-    conf::load(&conf.conf, std::env::vars(), &conf.set).map_err(|errors| {
+    conf::load(&conf.conf, environment(), &conf.set).map_err(|errors| {
         eprint!("{}", conf::render(&errors, std::io::stderr().is_terminal()));
         BAD_CONF.into()
     })
+}
+
+/// The variables that are text; one that is not cannot stand in a conf.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    let texts = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(texts)
 }

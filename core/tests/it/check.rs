@@ -1,6 +1,8 @@
 //! `switchboard check` of programs. What it says of plugins, certificates and confs is tested where
 //! those are.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 use crate::support::{Home, conf};
@@ -46,4 +48,19 @@ fn a_socket_whose_directory_is_not_there_is_a_warning() {
     let warning = "warning: zope.conf:3: <websocket /feed> <external> socket: there is no \
                    directory run\n";
     assert_eq!(check(&home, "socket run/feed.sock"), (Some(0), warning.into()));
+}
+
+#[test]
+fn a_variable_that_is_no_text_harms_only_who_asks_for_it() {
+    let home = Home::new();
+    let said = "zope.conf:1: no replacement for '$(LATIN)'";
+    for (text, status, said) in [("", Some(0), ""), ("clienthome $(LATIN)\n", Some(78), said)] {
+        home.write("zope.conf", (text.to_owned() + &conf("")).as_bytes());
+        let mut check = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        check.arg("check").current_dir(home.path()).env("LATIN", OsStr::from_bytes(b"caf\xe9"));
+        let output = check.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), status, "{stderr}");
+        assert!(stderr.starts_with(said), "{stderr}");
+    }
 }

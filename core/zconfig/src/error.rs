@@ -109,7 +109,9 @@ pub enum ErrorKind {
     #[error("no replacement for '${0}': no %define of it before this line")]
     NoReplacement(String),
     /// `$(NAME)` of what the environment does not have.
-    #[error("no replacement for '$({0})': the environment has no such variable")]
+    #[error(
+        "no replacement for '$({0})': the environment has no such variable, or it is not UTF-8"
+    )]
     NoVariable(String),
     /// `$` as the last character.
     #[error("illegal lone '$' at end of source; write '$$' for a plain '$'")]
