@@ -59,32 +59,42 @@ impl Loader for FsLoader {
 ///
 /// [`ErrorKind::IncludeRemote`] for what is no file, [`ErrorKind::IncludeFragment`] for `a#b`.
 pub fn join(from: &Path, target: &str) -> Result<PathBuf, ErrorKind> {
-    let (target, fragment) = target.split_once('#').unwrap_or((target, ""));
+    let target = cleaned(target);
+    let (url, fragment) = target.split_once('#').unwrap_or((&target, ""));
     if !fragment.is_empty() {
         return Err(ErrorKind::IncludeFragment);
     }
-    let target = target.trim_matches(is_space);
-    let path = local_path(target).ok_or_else(|| ErrorKind::IncludeRemote(target.into()))?;
-    if path.is_empty() {
-        return Ok(from.into());
+    let path = local_path(url).ok_or_else(|| ErrorKind::IncludeRemote(url.into()))?;
+    // A file has no query: what looks like one is a part of its name, unless it is empty.
+    let path = path.strip_suffix('?').filter(|rest| !rest.contains('?')).unwrap_or(path);
+    if path.is_empty() || path.starts_with('?') {
+        let mut itself = from.as_os_str().to_owned();
+        itself.push(percent_decoded(path));
+        return Ok(itself.into());
     }
+    let path = percent_decoded(path.trim_end_matches(is_space));
     let directory = from.parent().unwrap_or(Path::new(""));
-    let path = percent_decoded(path);
     let mut joined = normal(&directory.join(&path));
-    if path.ends_with('/') {
+    if path.is_empty() || path.ends_with('/') {
         // A directory, or a mistake: not the file of that name.
         joined.push("");
     }
     Ok(joined)
 }
 
+/// What a URL may contain and does not mean: control characters and blanks in front, and tabs
+/// and ends of lines anywhere, as the URL standard has it.
+fn cleaned(target: &str) -> String {
+    target.trim_start_matches(|c| c <= ' ').replace(['\t', '\r', '\n'], "")
+}
+
 /// The path of a relative or `file:` URL; none if it names another machine or scheme.
-fn local_path(target: &str) -> Option<&str> {
-    let rest = match target.split_once(':') {
+fn local_path(url: &str) -> Option<&str> {
+    let rest = match url.split_once(':') {
         Some((scheme, rest)) if is_scheme(scheme) => {
             scheme.eq_ignore_ascii_case("file").then_some(rest)?
         }
-        _ => target,
+        _ => url,
     };
     let Some(authority) = rest.strip_prefix("//") else {
         return Some(rest);
@@ -99,7 +109,8 @@ fn is_scheme(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
 }
 
-/// `%20` and its like decoded; what is no such escape, or would not be UTF-8, stays.
+/// `%20` and its like decoded; what is no such escape stays, and what is not UTF-8 then becomes
+/// U+FFFD.
 fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -111,7 +122,7 @@ fn percent_decoded(text: &str) -> String {
         bytes.push(decoded.unwrap_or(first));
         rest = if decoded.is_some() { &after[2..] } else { after };
     }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.into())
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// `a/./b/../c` as `a/c`, by the text alone; `..` above the root stays at the root.
@@ -151,10 +162,16 @@ mod tests {
         check("/etc/a/zope.conf", "/srv/b.conf", Some("/srv/b.conf"));
         check("/etc/a/zope.conf", "b%20c d.conf", Some("/etc/a/b c d.conf"));
         check("/etc/a/zope.conf", "100%.conf", Some("/etc/a/100%.conf"));
-        check("/etc/a/zope.conf", "%ff.conf", Some("/etc/a/%ff.conf"));
+        check("/etc/a/zope.conf", "%ff.conf", Some("/etc/a/\u{fffd}.conf"));
         check("/etc/a/zope.conf", "b.conf#", Some("/etc/a/b.conf"));
         check("/etc/a/zope.conf", "", Some("/etc/a/zope.conf"));
         check("/etc/a/zope.conf", "b.conf/", Some("/etc/a/b.conf/"));
+        check("/etc/a/zope.conf", "b//c.conf", Some("/etc/a/b/c.conf"));
+        check("/etc/a/zope.conf", "b?c.conf", Some("/etc/a/b?c.conf"));
+        check("/etc/a/zope.conf", "b.conf?", Some("/etc/a/b.conf"));
+        check("/etc/a/zope.conf", "?b", Some("/etc/a/zope.conf?b"));
+        check("/etc/a/zope.conf", " \u{1}b\tc\r.conf\u{a0}", Some("/etc/a/bc.conf"));
+        check("/etc/a/zope.conf", "\u{a0}", Some("/etc/a/"));
         check("zope.conf", "b.conf", Some("b.conf"));
         check("etc/zope.conf", "../../b.conf", Some("../b.conf"));
     }
