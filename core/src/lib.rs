@@ -11,6 +11,8 @@ pub mod connect;
 
 pub mod bench;
 
+pub mod tree;
+
 pub mod listener;
 
 pub mod front;

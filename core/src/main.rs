@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use switchboard::conf::{self, LogLevel, Settings};
 use switchboard::endpoint::plugin;
-use switchboard::{bench, connect, library, log, server};
+use switchboard::{bench, connect, library, log, server, tree};
 
 use allocator::Allocator;
 
@@ -33,6 +33,9 @@ enum Command {
     Serve(Conf),
     /// Checks the conf and says what is wrong with it
     Check(Conf),
+    /// Shows what a conf file says
+    #[command(subcommand)]
+    Conf(ConfCommand),
     /// A WebSocket client: a terminal to type into, or a filter for lines
     Connect(connect::Options),
     /// A load generator: many clients at once, which check every byte that comes back
@@ -46,6 +49,12 @@ enum Command {
         #[arg(long)]
         create: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfCommand {
+    /// The parsed text alone, whatever its keys may mean
+    Tree(tree::Options),
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +87,13 @@ fn main() -> ExitCode {
         None => serve(&arguments.conf),
         Some(Command::Serve(conf)) => serve(&conf),
         Some(Command::Check(conf)) => check(&conf),
+        Some(Command::Conf(ConfCommand::Tree(options))) => {
+            if tree::print(&options, environment()) {
+                ExitCode::SUCCESS
+            } else {
+                BAD_CONF.into()
+            }
+        }
         Some(Command::Connect(options)) => connect::run(&options),
         Some(Command::Bench(options)) => bench::bench(&options),
         Some(Command::PluginProbe { file, create: false }) => library::probe_main(&file),

@@ -26,3 +26,4 @@ mod support;
 mod time;
 mod tls;
 mod topics;
+mod tree;
