@@ -10,8 +10,10 @@ CONF    ?= zope.conf.example
 FUZZED       := $(notdir $(wildcard core/fuzz/corpus/*))
 FUZZ_SECONDS ?= 600
 
+ZCONFIG_SEEDS ?= 1,2,3
+
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint autobahn bench benched performance idle crowd soak instructions fuzz doc clean tools
+.PHONY: help run test fmt lint autobahn zconfig bench benched performance idle crowd soak instructions fuzz doc clean tools
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -50,6 +52,11 @@ autobahn: tools ## run the Autobahn testsuite on every path, and write docs/conf
 	@command -v openssl >/dev/null || $(call install,openssl)
 	cargo build --release --package switchboard --package switchboard-plugin-echo
 	core/tests/autobahn/run --release $(AUTOBAHN)
+
+zconfig: tools ## compare the grammar with the real ZConfig, 20,000 conf files for each of ZCONFIG_SEEDS (default 1,2,3)
+	@command -v python3 >/dev/null || $(call install,python3 python3-venv)
+	cargo build --package switchboard
+	core/tests/zconfig/run --cases 20000 --seeds $(ZCONFIG_SEEDS)
 
 # The peers are a workspace of their own, so that nothing else builds them.
 BENCH := cargo run --release --manifest-path core/bench/Cargo.toml --target-dir target/bench --bin bench --

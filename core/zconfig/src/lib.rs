@@ -25,34 +25,48 @@
 //!
 //! # The grammar
 //!
-//! It is that of ZConfig 4. Bytes are strict UTF-8; a line ends at `\n`; white space around it
-//! counts for nothing; there is no continuation, no quoting and no comment after a value.
+//! It is that of ZConfig 4.3, and `core/tests/zconfig` compares the two. Bytes are strict UTF-8;
+//! a line ends at `\n` and nowhere else; white space around it ([`is_space`]) counts for nothing;
+//! there is no continuation, no quoting and no comment after a value.
 //!
 //! | line | meaning |
 //! |---|---|
 //! | empty, `# ...` | nothing |
-//! | `key value` | the value is the rest of the line |
+//! | `key value` | the value is the rest of the line, or empty |
 //! | `<type>`, `<type name>` ... `</type>` | a section |
 //! | `<type/>`, `<type name/>` | an empty section |
 //! | `%define name value` | `$name` and `${name}` in any later value |
-//! | `%include file` | the lines of that file, as if they stood here |
-//! | `%import package` | recorded in [`Tree::imports`] |
+//! | `%include file` | the lines of that file, as if they stood here; it balances by itself |
+//! | `%import package` | recorded in [`Tree::imports`], each once |
 //!
-//! `$(NAME)` is an environment variable and `$$` a dollar sign. Types, names and `%define` names
-//! are lower-cased, keys are left to the schema.
+//! Keys, types and names are any characters but white space and parentheses. Types, names and
+//! `%define` names are lower-cased, keys are left to the schema. `$(NAME)` is an environment
+//! variable and `$$` a dollar sign; values and the arguments of directives are substituted once,
+//! from left to right. `%include` takes a URL, relative to the file: `%20` is a blank, and there
+//! are no patterns.
 //!
 //! # Where it differs from ZConfig, on purpose
 //!
-//! - A section also keeps its name as written ([`Section::raw_name`]), because a URL prefix has
-//!   case.
-//! - Every error has a file, a line and a column, also those of substitution, of a missing include
-//!   and of a byte that is not UTF-8. Several errors are reported together.
-//! - An `%include` of a file that is being read is an error that shows the way round; so is
-//!   one more than [`INCLUDE_DEPTH_MAX`] files deep. URLs other than `file:` are refused.
-//! - Nothing is imported by `%import`; what to say to it is left to the reader of the tree.
-//! - A byte order mark at the very beginning of a file is skipped.
-//! - An end that finds no section, after `<websocket /chat/>` has made an empty one, is told that
-//!   `<websocket /chat/ >` was meant.
+//! The names are those by which the comparison counts them; nothing else may differ.
+//!
+//! | name | here | ZConfig |
+//! |---|---|---|
+//! | `place-of-substitution`, `place-of-include`, `place-of-import` | every error has file, line and column | none for a bad `$`, a file that cannot be opened, a bad component name |
+//! | `place-of-bad-utf8` | the same for a byte that is not UTF-8 | Python's error for the whole file |
+//! | `byte-order-mark` | skipped at the very beginning of a file | a part of the first word |
+//! | `cycle` | an `%include` of a file that is being read is an error that shows the way round | goes on until Python's stack ends |
+//! | `depth` | no file is more than [`INCLUDE_DEPTH_MAX`] includes away | no limit but that |
+//! | `remote` | only `file:` URLs of this machine; `x:y` is a URL | fetches others; `package:` imports; `x:` is a drive |
+//! | `localhost` | `file://localhost/a` is `/a` | looks for `/localhost/a` |
+//! | `directory-of-a-file` | what a file includes is relative to where it lies; encoded dots (`%2E`) are dots | relative to the URL by which it was included, so `%2F`, `%2E%2E` and `?` count as letters |
+//! | `import-of-anything` | nothing is imported; what to say to it is left to the reader of the tree | loads the component, or fails |
+//! | `variable-not-utf8` | as if there were no such variable | its bytes as surrogates |
+//!
+//! Some of it does not show in a tree, or not to ZConfig: a section also keeps its name as written
+//! ([`Section::raw_name`]), because a URL prefix has case; several errors are reported together; an
+//! end that finds no section, after `<websocket /chat/>` has made an empty one, is told that
+//! `<websocket /chat/ >` was meant. Which letters are upper case is for the Unicode tables of Rust
+//! and of Python to say, and these may be of different years.
 #![forbid(unsafe_code)]
 
 mod define;
