@@ -12,7 +12,7 @@ const CONNECTIONS: usize = 50;
 const SIZES: [usize; 3] = [16, 1 << 10, 64 << 10];
 /// Messages on their way, and what the host may cost at each size, as a ratio to the base line.
 const DEPTHS: [(usize, [Option<f64>; 3]); 2] =
-    [(1, [Some(1.10), Some(1.05), Some(1.05)]), (32, [Some(1.35), Some(1.15), None])];
+    [(1, [Some(1.10), Some(1.10), Some(1.05)]), (32, [Some(1.35), Some(1.15), None])];
 /// Until buffers have grown to what they need.
 const WARM_UP: Duration = Duration::from_millis(200);
 
