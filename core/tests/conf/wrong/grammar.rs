@@ -14,7 +14,7 @@ instancehome $NOPE
 => zope.conf:4: no replacement for '$NOPE': no %define of it before this line
 ----
 instancehome $(NOPE)
-=> zope.conf:4: no replacement for '$(NOPE)': the environment has no such variable
+=> zope.conf:4: no replacement for '$(NOPE)': the environment has no such variable, or it is not UTF-8
 ----
 <websocket /chat/>
   <plugin chat />
