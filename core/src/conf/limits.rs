@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Limits;
-use super::datatype::ByteSize;
+use super::datatype::{ByteSize, TimeInterval};
 use super::raw::{Given, RawLimits};
 use super::settle::{Settling, bytes, number, value};
 
@@ -85,8 +85,8 @@ impl<'r> Layers<'r> {
         self.given(field).map(bytes)
     }
 
-    fn time(&self, field: Field<Duration>) -> Duration {
-        self.given(field).map(|given| *value(given)).unwrap_or_default()
+    fn time(&self, field: Field<TimeInterval>) -> Duration {
+        self.given(field).map(|given| value(given).0).unwrap_or_default()
     }
 }
 

@@ -3,14 +3,16 @@
 //! What values mean together is not known here.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use figment::value::magic::Tagged;
 use serde::Deserialize;
 use switchboard_websocket::Url;
 use switchboard_websocket::handshake::deflate::{self, WindowBits};
 
-use super::datatype::{ByteSize, HostPattern, ListenAddress, Mode, Typed, Whole};
+use super::datatype::{
+    Boolean, ByteSize, FileName, FilePath, HeaderValue, HostPattern, ListenAddress, Mode, Name,
+    PassedHeader, Subprotocol, TimeInterval, Typed, Whole, Words,
+};
 use super::{LogLevel, Origin};
 
 /// A value and where it was given.
@@ -19,13 +21,13 @@ pub(super) type Given<T> = Tagged<Typed<T>>;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RawConf {
-    pub(super) instancehome: Option<Given<String>>,
-    pub(super) clienthome: Option<Given<String>>,
+    pub(super) instancehome: Option<Given<FilePath>>,
+    pub(super) clienthome: Option<Given<FilePath>>,
     #[serde(default)]
-    pub(super) plugin_path: Vec<Given<String>>,
+    pub(super) plugin_path: Vec<Given<FilePath>>,
     pub(super) worker_threads: Given<Whole>,
-    pub(super) debug_mode: Given<bool>,
-    pub(super) stop_timeout: Given<Duration>,
+    pub(super) debug_mode: Given<Boolean>,
+    pub(super) stop_timeout: Given<TimeInterval>,
     pub(super) eventlog: RawEventLog,
     pub(super) limits: RawLimits,
     pub(super) topics: RawTopics,
@@ -54,12 +56,12 @@ pub(super) struct RawLimits {
     pub(super) soft_backlog: Option<Given<ByteSize>>,
     pub(super) max_backlog: Option<Given<ByteSize>>,
     pub(super) max_memory: Option<Given<ByteSize>>,
-    pub(super) slow_timeout: Option<Given<Duration>>,
-    pub(super) handshake_timeout: Option<Given<Duration>>,
-    pub(super) idle_timeout: Option<Given<Duration>>,
-    pub(super) ping_interval: Option<Given<Duration>>,
-    pub(super) ping_timeout: Option<Given<Duration>>,
-    pub(super) close_timeout: Option<Given<Duration>>,
+    pub(super) slow_timeout: Option<Given<TimeInterval>>,
+    pub(super) handshake_timeout: Option<Given<TimeInterval>>,
+    pub(super) idle_timeout: Option<Given<TimeInterval>>,
+    pub(super) ping_interval: Option<Given<TimeInterval>>,
+    pub(super) ping_timeout: Option<Given<TimeInterval>>,
+    pub(super) close_timeout: Option<Given<TimeInterval>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,7 +69,7 @@ pub(super) struct RawLimits {
 pub(super) struct RawTopics {
     pub(super) max_topics: Given<Whole>,
     pub(super) max_history: Given<ByteSize>,
-    pub(super) keep_empty: Given<Duration>,
+    pub(super) keep_empty: Given<TimeInterval>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,8 +86,8 @@ pub(super) struct RawListener {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RawSsl {
-    pub(super) certificate: Given<String>,
-    pub(super) key: Given<String>,
+    pub(super) certificate: Given<FilePath>,
+    pub(super) key: Given<FilePath>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,11 +98,11 @@ pub(super) struct RawWebSocket {
     #[serde(default)]
     pub(super) host: Vec<Given<HostPattern>>,
     #[serde(default)]
-    pub(super) listener: Vec<Given<String>>,
+    pub(super) listener: Vec<Given<Name>>,
     pub(super) origin: Vec<Given<Origin>>,
-    pub(super) origin_required: Given<bool>,
+    pub(super) origin_required: Given<Boolean>,
     #[serde(default)]
-    pub(super) subprotocol: Vec<Given<String>>,
+    pub(super) subprotocol: Vec<Given<Subprotocol>>,
     pub(super) compression: Given<deflate::Mode>,
     pub(super) compression_threshold: Given<ByteSize>,
     pub(super) compression_window: Given<WindowBits>,
@@ -127,13 +129,13 @@ pub(super) type RawConfig = BTreeMap<String, Vec<Given<String>>>;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RawExternal {
-    pub(super) program: Option<Given<String>>,
+    pub(super) program: Option<Given<Words>>,
     #[serde(default)]
-    pub(super) argument: Vec<Given<String>>,
-    pub(super) socket: Option<Given<String>>,
-    pub(super) start_timeout: Given<Duration>,
-    pub(super) stop_timeout: Given<Duration>,
-    pub(super) drain_timeout: Given<Duration>,
+    pub(super) argument: Vec<Given<Words>>,
+    pub(super) socket: Option<Given<FilePath>>,
+    pub(super) start_timeout: Given<TimeInterval>,
+    pub(super) stop_timeout: Given<TimeInterval>,
+    pub(super) drain_timeout: Given<TimeInterval>,
     #[serde(default)]
     pub(super) config: RawConfig,
 }
@@ -142,10 +144,10 @@ pub(super) struct RawExternal {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RawForward {
     pub(super) url: Given<Url>,
-    pub(super) ca: Option<Given<String>>,
-    pub(super) append_path: Given<bool>,
-    pub(super) connect_timeout: Given<Duration>,
-    pub(super) forward_header: Vec<Given<String>>,
+    pub(super) ca: Option<Given<FilePath>>,
+    pub(super) append_path: Given<Boolean>,
+    pub(super) connect_timeout: Given<TimeInterval>,
+    pub(super) forward_header: Vec<Given<PassedHeader>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -156,7 +158,7 @@ pub(super) struct RawHttp {
     #[serde(default)]
     pub(super) host: Vec<Given<HostPattern>>,
     #[serde(default)]
-    pub(super) listener: Vec<Given<String>>,
+    pub(super) listener: Vec<Given<Name>>,
     #[serde(rename = "static")]
     pub(super) files: Option<RawStatic>,
 }
@@ -164,7 +166,7 @@ pub(super) struct RawHttp {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RawStatic {
-    pub(super) path: Given<String>,
-    pub(super) index: Given<String>,
-    pub(super) cache_control: Option<Given<String>>,
+    pub(super) path: Given<FilePath>,
+    pub(super) index: Given<FileName>,
+    pub(super) cache_control: Option<Given<HeaderValue>>,
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use figment::value::Tag;
 use switchboard_websocket::Server;
 
-use super::datatype::{ByteSize, HostPattern, ListenAddress, Whole};
+use super::datatype::{ByteSize, FilePath, HostPattern, ListenAddress, Name, Whole};
 use super::error::Faults;
 use super::mounts::Mounts;
 use super::place::{Place, Places};
@@ -40,11 +40,12 @@ impl Settling<'_> {
     /// The settings. They are good only if no fault was found.
     pub(super) fn settle(mut self, raw: RawConf) -> Settings {
         self.home = self.instance_home(raw.instancehome.as_ref());
-        let client_home = raw.clienthome.as_ref().map_or("var", |path| value(path).as_str());
-        let client_home = self.below_home(client_home);
+        let client_home = raw.clienthome.as_ref();
+        let client_home =
+            client_home.map_or_else(|| self.below_home("var"), |path| self.path(value(path)));
         let plugin_path = match &raw.plugin_path[..] {
             [] => vec![client_home.join("plugins")],
-            given => given.iter().map(|path| self.below_home(value(path))).collect(),
+            given => given.iter().map(|path| self.path(value(path))).collect(),
         };
         let limits = self.limits(&raw.limits, None, "<limits>");
         let listeners = self.listeners(raw.listener);
@@ -54,13 +55,13 @@ impl Settling<'_> {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
                 threads => threads,
             },
-            debug_mode: *value(&raw.debug_mode),
-            stop_timeout: *value(&raw.stop_timeout),
+            debug_mode: value(&raw.debug_mode).0,
+            stop_timeout: value(&raw.stop_timeout).0,
             log_level: *value(&raw.eventlog.level),
             topics: TopicLimits {
                 topics_max: number(&raw.topics.max_topics),
                 history_bytes_max: bytes(&raw.topics.max_history),
-                keep_empty: *value(&raw.topics.keep_empty),
+                keep_empty: value(&raw.topics.keep_empty).0,
             },
             websockets: self.websockets(raw.websocket, &raw.limits, &listeners),
             https: self.https(raw.http, &listeners),
@@ -71,11 +72,11 @@ impl Settling<'_> {
         }
     }
 
-    fn instance_home(&mut self, given: Option<&Given<String>>) -> PathBuf {
+    fn instance_home(&mut self, given: Option<&Given<FilePath>>) -> PathBuf {
         let Some(given) = given else {
             return self.home.clone();
         };
-        let home = self.below_home(value(given));
+        let home = self.path(value(given));
         if !home.is_dir() {
             let message = format!("there is no directory {}", home.display());
             self.faults.of(self.places, given.tag(), "instancehome", message);
@@ -120,9 +121,9 @@ impl Settling<'_> {
     }
 
     /// A file that is read later, and where it is named.
-    fn named_file(&self, given: &Given<String>, directive: &str) -> NamedFile {
+    fn named_file(&self, given: &Given<FilePath>, directive: &str) -> NamedFile {
         let at = format!("{}: {directive}", self.at(given.tag()));
-        NamedFile { path: self.below_home(value(given)), at }
+        NamedFile { path: self.path(value(given)), at }
     }
 
     /// Some address if this one cannot be used, which is a fault then.
@@ -130,7 +131,7 @@ impl Settling<'_> {
         let result = match value(given) {
             ListenAddress::Ip(ip, port) => Ok(Address::Tcp(SocketAddr::new(*ip, *port))),
             ListenAddress::Named(name, port) => looked_up(name, *port),
-            ListenAddress::Unix(path) => match self.below_home(path) {
+            ListenAddress::Unix(path) => match self.path(path) {
                 path if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX => Err(too_long(&path)),
                 path => Ok(Address::Unix(path)),
             },
@@ -167,8 +168,8 @@ impl Settling<'_> {
             all.push(WebSocketSettings {
                 mount,
                 origins: raw.origin.iter().map(|origin| value(origin).clone()).collect(),
-                origin_required: *value(&raw.origin_required),
-                subprotocols: raw.subprotocol.iter().map(|name| value(name).clone()).collect(),
+                origin_required: value(&raw.origin_required).0,
+                subprotocols: raw.subprotocol.iter().map(|name| value(name).0.clone()).collect(),
                 compression: Compression {
                     mode: *value(&raw.compression),
                     message_bytes_min: bytes(&raw.compression_threshold),
@@ -211,9 +212,9 @@ impl Settling<'_> {
             target,
             target_at,
             config,
-            drain_timeout: *value(&raw.drain_timeout),
-            start_timeout: *value(&raw.start_timeout),
-            stop_timeout: *value(&raw.stop_timeout),
+            drain_timeout: value(&raw.drain_timeout).0,
+            start_timeout: value(&raw.start_timeout).0,
+            stop_timeout: value(&raw.stop_timeout).0,
             at: self.at(header),
         })
     }
@@ -228,11 +229,11 @@ impl Settling<'_> {
         let key = |tag: Tag, key| format!("{}: {directive} {key}", self.at(tag));
         match (&raw.program, &raw.socket) {
             (Some(given), None) => {
-                let mut words = value(given).split_whitespace().map(str::to_owned);
+                let mut words = value(given).0.split_whitespace().map(str::to_owned);
                 let first = words.next().unwrap_or_default();
                 let program =
                     if first.contains('/') { self.below_home(&first) } else { first.into() };
-                let more = raw.argument.iter().map(|argument| value(argument).clone());
+                let more = raw.argument.iter().map(|argument| value(argument).0.clone());
                 let arguments = words.chain(more).collect();
                 Some((ExternalTarget::Program { program, arguments }, key(given.tag(), "program")))
             }
@@ -245,7 +246,7 @@ impl Settling<'_> {
                     self.faults.of(self.places, argument.tag(), &directive, message);
                     return None;
                 }
-                Some((ExternalTarget::Socket(self.below_home(value(socket))), target_at))
+                Some((ExternalTarget::Socket(self.path(value(socket))), target_at))
             }
             (Some(_), Some(socket)) => {
                 let message = "there is a program already; the host starts a program, or connects \
@@ -284,9 +285,9 @@ impl Settling<'_> {
             ca: raw.ca.as_ref().map(|ca| self.named_file(ca, &directive)),
             at: self.at(raw.url.tag()),
             url,
-            append_path: *value(&raw.append_path),
-            connect_timeout: *value(&raw.connect_timeout),
-            forward_headers: raw.forward_header.iter().map(|name| value(name).clone()).collect(),
+            append_path: value(&raw.append_path).0,
+            connect_timeout: value(&raw.connect_timeout).0,
+            forward_headers: raw.forward_header.iter().map(|name| value(name).0.clone()).collect(),
         }
     }
 
@@ -305,8 +306,8 @@ impl Settling<'_> {
             let path = format!("<http {}> <static> path", mount.prefix);
             let files = StaticSettings {
                 root: self.directory(&files.path, &path),
-                index: value(&files.index).clone(),
-                cache_control: files.cache_control.as_ref().map(|given| value(given).clone()),
+                index: value(&files.index).0.clone(),
+                cache_control: files.cache_control.as_ref().map(|given| value(given).0.clone()),
             };
             all.push(HttpSettings { mount, files });
         }
@@ -314,8 +315,8 @@ impl Settling<'_> {
     }
 
     /// An existing directory, without links in its path.
-    fn directory(&mut self, given: &Given<String>, directive: &str) -> PathBuf {
-        let path = self.below_home(value(given));
+    fn directory(&mut self, given: &Given<FilePath>, directive: &str) -> PathBuf {
+        let path = self.path(value(given));
         let message = match path.canonicalize() {
             Ok(real) if real.is_dir() => return real,
             Ok(_) => format!("{} is no directory", path.display()),
@@ -330,11 +331,11 @@ impl Settling<'_> {
         mounts: &mut Mounts<'_>,
         prefix: &Given<String>,
         hosts: &[Given<HostPattern>],
-        listeners: &[Given<String>],
+        listeners: &[Given<Name>],
     ) -> Mount {
         let header = format!("<{} {}>", mounts.kind, value(prefix));
         for given in listeners {
-            if let Some(message) = mounts.unknown_listener(value(given).as_str()) {
+            if let Some(message) = mounts.unknown_listener(&value(given).0) {
                 let directive = format!("{header} listener");
                 if !self.faults.incomplete {
                     self.faults.of(self.places, given.tag(), &directive, message);
@@ -344,13 +345,17 @@ impl Settling<'_> {
         let mount = Mount {
             prefix: value(prefix).clone(),
             hosts: hosts.iter().map(|host| value(host).0.clone()).collect(),
-            listeners: listeners.iter().map(|name| value(name).to_lowercase()).collect(),
+            listeners: listeners.iter().map(|name| value(name).0.to_lowercase()).collect(),
             at: self.at(prefix.tag()),
         };
         if let Some(first) = mounts.add(&mount) {
             self.faults.of(self.places, prefix.tag(), &header, first);
         }
         mount
+    }
+
+    fn path(&self, path: &FilePath) -> PathBuf {
+        self.below_home(&path.0)
     }
 
     /// A path of the conf, absolute and without `.` in it.
@@ -377,7 +382,6 @@ pub(super) fn bytes(given: &Given<ByteSize>) -> usize {
     usize::try_from(value(given).0).unwrap_or(usize::MAX)
 }
 
-/// Dictionaries are sorted by key; tags were given out in the order of the lines.
 /// The lines of a `<config>`, in file order.
 fn config_lines(raw: &RawConfig) -> Vec<(String, String)> {
     let lines = raw.iter().flat_map(|(key, values)| {
@@ -388,6 +392,7 @@ fn config_lines(raw: &RawConfig) -> Vec<(String, String)> {
     lines.into_iter().map(|(_, key, value)| (key, value)).collect()
 }
 
+/// Dictionaries are sorted by key; tags were given out in the order of the lines.
 fn in_file_order<T>(sections: BTreeMap<String, T>, tag: fn(&T) -> Tag) -> Vec<T> {
     let mut sections: Vec<T> = sections.into_values().collect();
     sections.sort_by_key(tag);

@@ -169,5 +169,8 @@ fn an_override_does_not_move_the_blame_from_the_file() {
     let expected = "zope.conf:4: <websocket /chat>: nobody answers; write <plugin NAME>, <external> or <forward> inside it";
     assert_eq!(instance.errors(&[], &["websocket/origin=*"]), [expected]);
     let found = instance.errors(&[("SWITCHBOARD__PLUGIN_PATH", " ")], &[]);
-    assert!(found[1].ends_with("plugin-path: expected a path, found ' '"), "{found:?}");
+    assert!(
+        found[1].ends_with("plugin-path: expected a path such as /srv/www, found ' '"),
+        "{found:?}"
+    );
 }

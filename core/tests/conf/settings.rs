@@ -173,6 +173,17 @@ fn endpoints_come_in_file_order_with_what_they_say() {
 }
 
 #[test]
+fn addresses_of_hosts_are_written_as_requests_have_them() {
+    let text = "<websocket /a>\n  host 0:0::1\n  host [2001:DB8::0:1]\n  origin http://[0::1]\n  \
+                <plugin a />\n</websocket>\n";
+    let settings = good(&format!("{LISTENER}{text}"));
+    let websocket = &settings.websockets[0];
+    assert_eq!(websocket.mount.hosts, ["[::1]", "[2001:db8::1]"]);
+    let (scheme, host) = ("http".into(), "[::1]".into());
+    assert_eq!(websocket.origins, [Origin::Exactly { scheme, host, port: 80, below: false }]);
+}
+
+#[test]
 fn one_prefix_may_serve_several_hosts_and_both_protocols() {
     let section = |prefix: &str, key: &str, name: &str| {
         format!("<websocket {prefix}>\n  {key}\n  <plugin {name} />\n</websocket>\n")

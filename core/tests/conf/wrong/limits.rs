@@ -14,7 +14,7 @@ pub(super) const CASES: &str = "
 <limits>
   max-message-size 0
 </limits>
-=> zope.conf:5: <limits> max-message-size: expected a byte size above 0, found '0'
+=> zope.conf:5: <limits> max-message-size: expected a byte size above 0, such as 16MB, found '0'
 ----
 <limits>
   max-message-size
@@ -58,5 +58,5 @@ pub(super) const CASES: &str = "
 <limits>
   ping-timeout 0
 </limits>
-=> zope.conf:5: <limits> ping-timeout: expected a time above 0, found '0'
+=> zope.conf:5: <limits> ping-timeout: expected a time above 0, such as 30s, found '0'
 ";

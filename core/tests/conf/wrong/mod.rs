@@ -1,5 +1,6 @@
 //! Confs that are wrong, each with the messages that it gets.
 
+mod datatypes;
 mod grammar;
 mod limits;
 mod names;
@@ -28,6 +29,7 @@ fn check(cases: &str) {
 #[test]
 fn there_are_many_ways_to_be_wrong() {
     let tables = [
+        datatypes::CASES,
         grammar::CASES,
         limits::CASES,
         names::CASES,
@@ -58,6 +60,11 @@ fn a_line_that_cannot_be_read_has_its_place() {
 #[test]
 fn a_value_that_is_none_is_told_what_was_expected() {
     check(values::CASES);
+}
+
+#[test]
+fn a_value_that_is_nearly_one_is_told_what_is_wrong_with_it() {
+    check(datatypes::CASES);
 }
 
 #[test]
