@@ -40,9 +40,16 @@ pub fn load(
     let mut reader = Reader::new(&loader);
     let mut faults = Faults::default();
     let trees = read(file, &mut reader, &mut faults);
+    let user_home = user_home(&environment);
     environment.retain(|(name, _)| name.starts_with(VARIABLE_PREFIX));
-    let settings = settings(file, &trees, &environment, overrides, &mut faults);
+    let settings = settings(file, &trees, &environment, overrides, user_home, &mut faults);
     faults.finish(reader.sources(), settings)
+}
+
+/// The home directory of whoever starts the host: by the variable, else as the system knows it.
+fn user_home(environment: &[(String, String)]) -> Option<PathBuf> {
+    let variable = environment.iter().find(|(name, value)| name == "HOME" && !value.is_empty());
+    variable.map(|(_, value)| value.into()).or_else(std::env::home_dir)
 }
 
 /// The conf file and its drop-ins, in the order in which one stands over the other.
@@ -80,6 +87,7 @@ fn settings(
     trees: &[Tree],
     environment: &[(String, String)],
     overrides: &[String],
+    user_home: Option<PathBuf>,
     faults: &mut Faults,
 ) -> Option<Settings> {
     let mut places = Places::default();
@@ -104,7 +112,7 @@ fn settings(
     match figment.extract::<RawConf>() {
         Ok(raw) => {
             let home = home_of(file);
-            Some(Settling { faults, places: &places, file: whole, home }.settle(raw))
+            Some(Settling { faults, places: &places, file: whole, home, user_home }.settle(raw))
         }
         // The schema and the structures that serde fills differ: no conf should get here.
         Err(found) => {

@@ -34,6 +34,8 @@ pub(super) struct Settling<'s> {
     pub(super) file: Place,
     /// Relative paths start here.
     pub(super) home: PathBuf,
+    /// That of the user who starts the host: what a `~` stands for.
+    pub(super) user_home: Option<PathBuf>,
 }
 
 impl Settling<'_> {
@@ -354,11 +356,12 @@ impl Settling<'_> {
         mount
     }
 
+    /// A path of the conf, absolute and without `.` and `~` in it.
     fn path(&self, path: &FilePath) -> PathBuf {
-        self.below_home(&path.0)
+        self.below_home(path.expanded(self.user_home.as_deref()))
     }
 
-    /// A path of the conf, absolute and without `.` in it.
+    /// The same of one in which a `~` has no meaning.
     fn below_home(&self, path: impl AsRef<Path>) -> PathBuf {
         self.home.join(path).components().collect()
     }

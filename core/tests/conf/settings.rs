@@ -1,10 +1,11 @@
 //! A good conf, and the settings that it becomes.
 
+use std::path::Path;
 use std::time::Duration;
 
 use switchboard::conf::{Address, EndpointSettings, Limits, LogLevel, Origin};
 
-use crate::support::{LISTENER, good, plugin};
+use crate::support::{Instance, LISTENER, good, plugin};
 
 #[test]
 fn a_forward_has_its_url_and_its_defaults() {
@@ -170,6 +171,18 @@ fn endpoints_come_in_file_order_with_what_they_say() {
     assert!(files.root.ends_with("www"));
     assert_eq!(files.index, "index.html");
     assert_eq!(files.cache_control.as_deref(), Some("no-store"));
+}
+
+#[test]
+fn a_tilde_is_the_home_of_the_user_who_starts_the_host() {
+    let text = format!("{LISTENER}<listener local>\n  address ~/run/s.sock\n</listener>\n");
+    let text = format!("clienthome ~/var\nplugin-path ~\nplugin-path ./~\n{text}");
+    let instance = Instance::new(&[("zope.conf", &text)]);
+    let settings = instance.load(&[("HOME", "/home/zope")], &[]).expect("a good conf");
+    assert_eq!(settings.client_home, Path::new("/home/zope/var"));
+    let below = settings.instance_home.join("~");
+    assert_eq!(settings.plugin_path, [Path::new("/home/zope"), &below]);
+    assert_eq!(settings.listeners[1].address, Address::Unix("/home/zope/run/s.sock".into()));
 }
 
 #[test]

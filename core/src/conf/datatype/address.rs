@@ -111,6 +111,7 @@ mod tests {
         check("WWW.example.org:80", "name www.example.org 80");
         check("/run/sb.sock", "unix /run/sb.sock");
         check("var/sb.sock", "unix var/sb.sock");
+        check("~/sb.sock", "unix ~/sb.sock");
         check("./a:1", "unix ./a:1");
     }
 

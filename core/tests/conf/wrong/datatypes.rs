@@ -38,8 +38,10 @@ stop-timeout
 => zope.conf:11: <listener d> address: expected an IPv6 address in brackets and a port, such as [::1]:8080, found '::1:8080'
 => zope.conf:14: <listener e> address: expected a host and a port, such as www.example.org:8080, found 'www.example.org'
 ----
+clienthome ~zope/var
 plugin-path
-=> zope.conf:4: plugin-path: expected a path such as /srv/www, found nothing
+=> zope.conf:4: clienthome: expected a path with '~' alone or before a '/', such as ~/www, found '~zope/var'
+=> zope.conf:5: plugin-path: expected a path such as /srv/www, found nothing
 ----
 <websocket /a>
   host a..b
