@@ -53,10 +53,11 @@ autobahn: tools ## run the Autobahn testsuite on every path, and write docs/conf
 	cargo build --release --package switchboard --package switchboard-plugin-echo
 	core/tests/autobahn/run --release $(AUTOBAHN)
 
-zconfig: tools ## compare the grammar with the real ZConfig, 20,000 conf files for each of ZCONFIG_SEEDS (default 1,2,3)
+zconfig: tools ## compare grammar and datatypes with the real ZConfig, 20,000 conf files for each of ZCONFIG_SEEDS (default 1,2,3)
 	@command -v python3 >/dev/null || $(call install,python3 python3-venv)
 	cargo build --package switchboard
 	core/tests/zconfig/run --cases 20000 --seeds $(ZCONFIG_SEEDS)
+	core/tests/zconfig/datatypes.py --words 20000 --seeds $(ZCONFIG_SEEDS)
 
 # The peers are a workspace of their own, so that nothing else builds them.
 BENCH := cargo run --release --manifest-path core/bench/Cargo.toml --target-dir target/bench --bin bench --

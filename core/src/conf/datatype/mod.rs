@@ -1,12 +1,15 @@
 //! Texts to values: the datatypes of the conf, each in a file with its name.
 //!
 //! They take what ZConfig's take, and refuse where it is lax: negative sizes, `1_000`, digits of
-//! other scripts, port 65536 as a host name.
+//! other scripts, port 65536 as a host name. `docs/conf-grammar.md` lists what differs, and
+//! `golden` holds each against what the real ZConfig says.
 
 mod address;
 mod boolean;
 mod byte_size;
 mod compression;
+#[cfg(test)]
+mod golden;
 mod header;
 mod host;
 mod level;
