@@ -56,8 +56,6 @@ pub struct Shard {
     rows: RefCell<Rows>,
     /// Frames of the connection whose input is being worked off.
     cork: RefCell<Cork>,
-    /// Since the last message an endpoint has asked for something that may change a row.
-    asked: Cell<bool>,
     /// What follows from what was done, in order.
     work: RefCell<VecDeque<Job>>,
     /// Connections whose socket may have more than one turn's reading.
@@ -119,7 +117,6 @@ impl Shard {
             now: Cell::new(0),
             rows: RefCell::default(),
             cork: RefCell::default(),
-            asked: Cell::default(),
             work: RefCell::default(),
             again: RefCell::default(),
             resting: RefCell::default(),

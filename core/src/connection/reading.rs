@@ -158,10 +158,6 @@ impl Shard {
         }
         if let Some(row) = self.rows.borrow_mut().get(conn) {
             row.decoder = batch.decoder;
-            if row.seq != batch.seq {
-                row.seq = batch.seq;
-                row.last_data = self.now();
-            }
             self.keep_rest(conn, row, &outcome, &input[at..]);
             row.forget_input();
             if row.held_bytes() != row.counted {
@@ -218,7 +214,6 @@ impl Shard {
         let batch = Batch { decoder, compresses, limits, to, open, seq: row.seq };
         drop(rows);
         self.cork.borrow_mut().begin(conn, !compresses);
-        self.asked.set(false);
         Some(batch)
     }
 
@@ -242,9 +237,6 @@ impl Shard {
                     }
                     batch.seq += 1;
                     let verdict = batch.to.message(conn, batch.seq, kind, payload);
-                    if !self.asked.take() && matches!(verdict, Verdict::Done) {
-                        continue;
-                    }
                     if let Some(outcome) = self.judge(conn, batch, &verdict) {
                         return outcome;
                     }

@@ -66,7 +66,6 @@ impl Local for Shard {
         if gate.is_free() && self.cork.borrow_mut().gather(conn, owner, kind, payload) {
             return Sent::Taken;
         }
-        self.asked.set(true);
         self.send_frame(conn, gate, owner, payload.len(), bound, |row| {
             row.last_data = self.now();
             self.put_message(conn, row, kind, Payload::Borrowed(payload));
@@ -85,24 +84,20 @@ impl Local for Shard {
             Ok(gate) => gate,
             Err(refusal) => return refusal,
         };
-        self.asked.set(true);
         self.send_frame(conn, gate, owner, payload.len(), bound, |row| {
             self.put_in(conn, row, |out| write_control(out, control, payload));
         })
     }
 
     fn answer(&self, conn: ConnId, answer: crate::shard::Answer) {
-        self.asked.set(true);
         self.answered(conn, answer);
     }
 
     fn subscribing(&self, conn: ConnId, topic: &Arc<str>) {
-        self.asked.set(true);
         self.note_subscribing(conn, topic);
     }
 
     fn close(&self, conn: ConnId, code: CloseCode, reason: String) {
-        self.asked.set(true);
         self.end(conn, Cause::Local { code, reason });
     }
 
