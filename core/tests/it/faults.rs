@@ -220,6 +220,18 @@ fn a_message_that_is_never_acknowledged_delays_the_close_so_long() {
 }
 
 #[test]
+fn messages_behind_one_that_is_kept_are_bounded() {
+    let host = probe_host("", "");
+    let (mut ws, mut other) = (probe(&host), probe(&host));
+    ws.raw(&[frame(0x81, b"keep"), frame(0x81, b"count").repeat(200)].concat());
+    // With the one that is kept they are 64.
+    for count in 1..64 {
+        ws.expect_text(&count.to_string());
+    }
+    assert_eq!(ask(&mut other, "count"), "64", "the client was read on");
+}
+
+#[test]
 fn a_client_that_leaves_while_nothing_is_acknowledged_is_missed() {
     // Reading waits for an acknowledgement that never comes, and so does the end of the stream.
     let host = probe_host("<limits>\nslow-timeout 1s\nclose-timeout 1s\n</limits>", "");

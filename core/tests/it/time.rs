@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::fixtures::probe_host;
 use crate::support::room::{Guest, SLOW, check_closed_as_slow, start_chat};
 use crate::support::{Client, Event, Got, Handshake, Host, PATIENCE, echo_conf, frame};
 
@@ -274,6 +275,23 @@ fn a_client_that_only_sends_is_closed() {
     host.wait_for_log(SLOW);
     watch.check(SECOND);
     bystander.echo("still served");
+}
+
+#[test]
+fn a_client_that_does_not_read_what_others_say_is_not_read() {
+    let limits = "soft-backlog 64KB\nmax-backlog 1GB\nslow-timeout 1h\nping-interval 0";
+    let host = probe_host(&format!("<limits>\n{limits}\n</limits>"), "");
+    let mut ws = Client::ws(&host.addr("main"), "/probe");
+    ws.text("subscribe news");
+    ws.expect_text("subscribed 0");
+    let mut other = Client::ws(&host.addr("main"), "/probe");
+    // More than the kernel's buffers take.
+    other.text(&format!("publish news {} 0 200", "x".repeat(99_000)));
+    // Nobody hears it, so it has no answer that could say "pressure".
+    let command = format!("publish nothing {} 0 0", "x".repeat(16 << 10));
+    let message = frame(0x81, command.as_bytes());
+    let sent = ws.client().send_until_stalled(&message.repeat(3200));
+    assert!(sent < 3200 * message.len(), "the host takes it all");
 }
 
 #[test]
