@@ -91,9 +91,10 @@ impl<T> Wheel<T> {
         }
         let turns = (now - self.next).min(SLOTS as Tick - 1);
         for tick in self.next..=self.next + turns {
-            let slot = &mut self.slots[tick as usize % SLOTS];
+            // With its memory: what a busy tick needed would stay in each slot.
+            let slot = std::mem::take(&mut self.slots[tick as usize % SLOTS]);
             self.entries -= slot.len();
-            due.append(slot);
+            due.extend(slot);
         }
         // What comes up at `now` once more is looked at with the next tick.
         self.next = now + 1;
@@ -141,6 +142,16 @@ mod tests {
         assert_eq!(due(&mut wheel, 5000), [300]);
         assert_eq!(wheel.earliest(), NEVER);
         assert_eq!(due(&mut wheel, 9000), [0; 0]);
+    }
+
+    #[test]
+    fn what_a_busy_time_needed_is_given_back() {
+        let mut wheel = Wheel::new();
+        for tick in 0..100 {
+            (0..1000).for_each(|entry| _ = wheel.add(tick, entry));
+            assert_eq!(due(&mut wheel, tick).len(), 1000);
+        }
+        assert_eq!(wheel.slots.iter().map(Vec::capacity).sum::<usize>(), 0);
     }
 
     #[test]
