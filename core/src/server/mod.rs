@@ -1,12 +1,13 @@
 //! The one place of wiring: from settings to a running host, and to its end.
 
+mod ending;
+
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use mio::{Poll, Waker};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::LocalOptions;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::conf::{
@@ -23,6 +24,8 @@ use crate::listener::{Acceptor, BindError, Listener};
 use crate::route::Table;
 use crate::shard::{Budget, Mail, SHARDS_MAX, Shards};
 use crate::tls::{self, Certificate, CertificateError, RootsError, TlsError};
+
+use ending::{Signals, all_ended, drain_endpoints, stop_endpoints};
 
 /// Why the host did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -220,25 +223,6 @@ fn system(what: &'static str) -> impl Fn(std::io::Error) -> ServeError {
     move |source| ServeError::System { what, source }
 }
 
-/// SIGTERM and SIGINT.
-struct Signals {
-    term: tokio::signal::unix::Signal,
-    int: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.term.recv() => "SIGTERM",
-            _ = self.int.recv() => "SIGINT",
-        }
-    }
-}
-
 /// Each connection needs a descriptor, and the usual soft limit is far below the hard one.
 fn raise_file_limit(settings: &Settings) {
     let limit = getrlimit(Resource::Nofile);
@@ -432,53 +416,5 @@ impl Drop for Ended {
     fn drop(&mut self) {
         // Nobody waits any more when the stop took too long.
         let _ = self.ended.send(std::mem::replace(&mut self.how, Ok(())));
-    }
-}
-
-async fn all_ended(ends: &mut mpsc::UnboundedReceiver<Result<(), String>>) {
-    while let Some(how) = ends.recv().await {
-        match how {
-            Ok(()) => {}
-            Err(how) => tracing::error!("{how}"),
-        }
-    }
-}
-
-/// Lets endpoints say their last words to clients. Each of them keeps a deadline of its own, so what
-/// is here is for one that does not.
-async fn drain_endpoints(endpoints: &[Arc<Endpoint>], signals: &mut Signals, settings: &Settings) {
-    let (done, mut all_done) = mpsc::channel(1);
-    for endpoint in endpoints {
-        endpoint.binding.drain(done.clone());
-    }
-    drop(done);
-    tokio::select! {
-        _ = all_done.recv() => {}
-        () = tokio::time::sleep(settings.stop_timeout) => {}
-        name = signals.next() => tracing::warn!("{name} again: clients are closed at once"),
-    }
-}
-
-/// Ends the instances, beside the signals: a plugin may take its time.
-async fn stop_endpoints(endpoints: Vec<Arc<Endpoint>>, signals: &mut Signals, settings: &Settings) {
-    let stopping = tokio::task::spawn_blocking(move || {
-        // Programs end beside each other.
-        for endpoint in &endpoints {
-            endpoint.binding.begin_stop();
-        }
-        for endpoint in endpoints {
-            endpoint.binding.stop();
-        }
-    });
-    tokio::select! {
-        _ = stopping => {}
-        () = tokio::time::sleep(settings.stop_timeout) => {
-            tracing::warn!("stop-timeout is over: a plugin's stop() has not returned");
-            std::process::exit(1);
-        }
-        name = signals.next() => {
-            tracing::warn!("{name} again: a plugin's stop() has not returned");
-            std::process::exit(1);
-        }
     }
 }
