@@ -10,6 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::LocalOptions;
 use tokio::sync::{mpsc, watch};
 
+use crate::admin::{Host, Socket, SocketError};
 use crate::conf::{
     EndpointSettings, ForwardSettings, NoProgram, PluginSettings, Settings, WebSocketSettings,
 };
@@ -34,6 +35,9 @@ pub enum ServeError {
     /// An address.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The control socket.
+    #[error(transparent)]
+    Admin(#[from] SocketError),
     /// A plugin's file.
     #[error("{at}: <plugin {name}>: {source}")]
     Load {
@@ -113,8 +117,19 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     let shards = Arc::new(Shards::new(wakers));
     // Kept until the host ends: its drop removes the private copies.
     let libraries = libraries(settings)?;
-    let endpoints = start_endpoints(settings, &libraries, &shards)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(system("cannot start the control runtime"))?;
+    // The drop of it, or of the task that it moves to, removes the file.
+    let admin = settings.admin.as_ref().map(|admin| runtime.block_on(Socket::bind(admin)));
+    let admin = admin.transpose()?;
+    let memory = Arc::new(Budget::of_host(settings.limits.memory_bytes_max));
+    let endpoints = start_endpoints(settings, &libraries, &shards, &memory)?;
     let (stop, stopped) = watch::channel(false);
+    let (ask_stop, mut stop_asked) = mpsc::channel(1);
+    let stopping = stopped.clone();
+    let host = Host::new(settings, &listeners, &endpoints, &shards, &memory, stopping, ask_stop);
     let front = Arc::new(front(settings, tls, &endpoints, stopped));
     let (ended, mut ends) = mpsc::unbounded_channel();
     for (index, poll) in polls.into_iter().enumerate() {
@@ -124,20 +139,21 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     drop(ended);
     let acceptor = Acceptor::start(listeners, Arc::clone(&shards), settings.limits.connections_max)
         .map_err(system("cannot start the acceptor"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(system("cannot start the control runtime"))?;
     runtime.block_on(async {
         // Who reads "ready" may send a signal at once.
         let mut signals = Signals::new().map_err(system("cannot wait for signals"))?;
         for (name, address) in &addresses {
             tracing::info!("listening on {address} (listener {name})");
         }
+        if let Some(admin) = admin {
+            tracing::info!("control socket {}", admin.path().display());
+            tokio::spawn(admin.serve(host));
+        }
         let (count, threads) = (endpoints.len(), shards.count());
         tracing::info!("ready: {count} endpoints on {threads} shards {}", urls.join(" "));
         tokio::select! {
             name = signals.next() => tracing::info!("{name}: stopping"),
+            Some(who) = stop_asked.recv() => tracing::info!("{who}: stopping"),
             end = ends.recv() => {
                 let how = end.and_then(Result::err);
                 return Err(ServeError::Shard(how.unwrap_or_else(|| "nobody stopped it".to_owned())));
@@ -187,6 +203,8 @@ pub fn check(settings: &Settings) -> Checked {
         }
     }
     checked.warnings.extend(settings.websockets.iter().filter_map(no_directory));
+    let admin = settings.admin.as_ref().and_then(|admin| Socket::check(admin).err());
+    checked.problems.extend(admin.map(ServeError::from));
     let libraries = match libraries(settings) {
         Ok(libraries) => libraries,
         Err(error) => {
@@ -259,22 +277,23 @@ fn start_endpoints(
     settings: &Settings,
     libraries: &Libraries,
     shards: &Arc<Shards>,
+    memory: &Arc<Budget>,
 ) -> Result<Vec<Arc<Endpoint>>, ServeError> {
     let stop_timeout = settings.stop_timeout;
-    let memory = Arc::new(Budget::of_host(settings.limits.memory_bytes_max));
     let start_plugin = |section: &WebSocketSettings, plugin: &PluginSettings| {
         let library = load(libraries, settings, plugin)?;
-        let owner = endpoint::new_owner(section, &memory);
+        let owner = endpoint::new_owner(section, memory);
         let instance = PluginEndpoint::start(&library, &owner, section, plugin, shards);
         let instance = instance.map_err(not_started(plugin))?;
         let (prefix, id, version) = (&section.mount.prefix, &library.id, &library.version);
         tracing::info!("{prefix}: plugin {id} {version} ({})", library.file.display());
-        Ok(Arc::new(Endpoint::new(owner, section.clone(), Box::new(instance))))
+        let endpoint = Endpoint::new(owner, section.clone(), Box::new(instance));
+        Ok(Arc::new(endpoint.of(library)))
     };
     let start = |section: &WebSocketSettings| match &section.endpoint {
         EndpointSettings::Plugin(plugin) => start_plugin(section, plugin),
         EndpointSettings::External(external) => {
-            let owner = endpoint::new_owner(section, &memory);
+            let owner = endpoint::new_owner(section, memory);
             let instance = ExternalEndpoint::start(&owner, section, external, stop_timeout, shards);
             let instance = instance.map_err(|source| {
                 let (at, name) = (external.at.clone(), section.mount.prefix.clone());
@@ -283,7 +302,7 @@ fn start_endpoints(
             Ok(Arc::new(Endpoint::new(owner, section.clone(), Box::new(instance))))
         }
         EndpointSettings::Forward(forward) => {
-            let owner = endpoint::new_owner(section, &memory);
+            let owner = endpoint::new_owner(section, memory);
             let debug_mode = settings.debug_mode;
             let tls = trust(section, forward)?;
             let instance = ForwardEndpoint::new(&owner, section, forward, tls, debug_mode, shards);

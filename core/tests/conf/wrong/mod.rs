@@ -1,5 +1,6 @@
 //! Confs that are wrong, each with the messages that it gets.
 
+mod admin;
 mod grammar;
 mod limits;
 mod names;
@@ -28,6 +29,7 @@ fn check(cases: &str) {
 #[test]
 fn there_are_many_ways_to_be_wrong() {
     let tables = [
+        admin::CASES,
         grammar::CASES,
         limits::CASES,
         names::CASES,
@@ -38,6 +40,11 @@ fn there_are_many_ways_to_be_wrong() {
     ];
     let cases: usize = tables.map(|cases| cases.split("\n----\n").count()).iter().sum();
     assert!(cases >= 60, "{cases}");
+}
+
+#[test]
+fn a_control_socket_has_a_place_of_its_own() {
+    check(admin::CASES);
 }
 
 #[test]
