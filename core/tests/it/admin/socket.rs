@@ -3,14 +3,16 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Instant;
 
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Signal, geteuid};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{conf_with, echo_conf_with, get, socket, start};
 use crate::fixtures::mode;
-use crate::support::{Home, Host, conf};
+use crate::support::{Home, Host, PATIENCE, conf};
 
 /// Why a host with its socket in the directory `run` of its home does not start.
 fn refused(home: Home) -> (Home, String) {
@@ -109,6 +111,35 @@ fn a_host_leaves_the_socket_of_another_alone() {
 }
 
 #[test]
+fn a_host_looks_at_the_socket_only_when_no_other_one_is_about_to_bind() {
+    let home = Home::new();
+    let path = home.join("admin.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    let directory = fs::File::open(home.path()).unwrap();
+    flock(&directory, FlockOperation::LockExclusive).unwrap();
+    let file = home.write("zope.conf", conf_with("").replace("@PLUGINS@", "plugins").as_bytes());
+    let mut host = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    let host = host.args(["serve", "-c"]).arg(file).stderr(Stdio::piped()).spawn().unwrap();
+    // Whoever waits for a lock is in this list, behind an arrow.
+    let waits = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        words.contains(&"->") && words.contains(&host.id().to_string().as_str())
+    };
+    let begun = Instant::now();
+    while !fs::read_to_string("/proc/locks").unwrap().lines().any(waits) {
+        assert!(begun.elapsed() < PATIENCE, "it does not wait");
+        std::thread::yield_now();
+    }
+    fs::remove_file(&path).unwrap();
+    let _other = UnixListener::bind(&path).unwrap();
+    flock(&directory, FlockOperation::Unlock).unwrap();
+    let output = host.wait_with_output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    let said = format!("another host listens there: process {} ", std::process::id());
+    assert!(output.status.code() == Some(1) && log.contains(&said), "{log}");
+}
+
+#[test]
 fn hosts_that_start_at_once_do_not_take_each_other_for_killed() {
     // A socket that nobody listens at, which each of them would take over.
     let home = Home::new();
@@ -116,7 +147,7 @@ fn hosts_that_start_at_once_do_not_take_each_other_for_killed() {
     let file = home.write("zope.conf", conf_with("").replace("@PLUGINS@", "plugins").as_bytes());
     let start = || {
         let mut host = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        host.args(["serve", "-c"]).arg(&file).stderr(std::process::Stdio::piped()).spawn().unwrap()
+        host.args(["serve", "-c"]).arg(&file).stderr(Stdio::piped()).spawn().unwrap()
     };
     let hosts: Vec<_> = (0..6).map(|_| start()).collect();
     // All but one end by themselves; that one is asked to stop when it is the last.
@@ -130,8 +161,7 @@ fn hosts_that_start_at_once_do_not_take_each_other_for_killed() {
         });
     }
     let ends = &mut ends;
-    let lost: Vec<_> =
-        (0..5).map(|_| ends.recv_timeout(crate::support::PATIENCE).unwrap()).collect();
+    let lost: Vec<_> = (0..5).map(|_| ends.recv_timeout(PATIENCE).unwrap()).collect();
     let won = pids.iter().find(|pid| lost.iter().all(|(id, _)| id != *pid)).expect("one is left");
     for (_, output) in &lost {
         let log = String::from_utf8_lossy(&output.stderr);
@@ -143,7 +173,7 @@ fn hosts_that_start_at_once_do_not_take_each_other_for_killed() {
         .output()
         .unwrap();
     assert!(stop.status.success(), "{}", String::from_utf8_lossy(&stop.stderr));
-    let (id, output) = ends.recv_timeout(crate::support::PATIENCE).unwrap();
+    let (id, output) = ends.recv_timeout(PATIENCE).unwrap();
     assert_eq!((id, output.status.code()), (*won, Some(0)));
     assert!(!home.join("admin.sock").exists());
 }
