@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::report::{self, hex};
 use crate::conf::{ConfFile, EndpointSettings, ExternalTarget, Settings};
@@ -29,8 +29,9 @@ pub struct Host {
     stop: mpsc::Sender<String>,
 }
 
-/// How long a shard has to answer. It does so in its next turn, if no endpoint holds it up.
-const SHARD_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a shard has for all of its answer, of which it gives a piece a turn. One that an
+/// endpoint holds up has no turn.
+const SHARD_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Host {
     /// A host that begins now. `memory` is its budget; `stopping` turns true when it begins to end,
@@ -156,9 +157,10 @@ async fn of_shard(
     prefix: Option<Arc<str>>,
     most: usize,
 ) -> (Vec<Listed>, bool) {
+    let until = Instant::now() + SHARD_PATIENCE;
     let (mut found, mut next) = (Vec::new(), Some(0));
     while let Some(first) = next.filter(|_| found.len() < most) {
-        let Some(page) = page(shards, index, first, prefix.clone()).await else {
+        let Some(page) = page(shards, index, first, prefix.clone(), until).await else {
             return (found, false);
         };
         found.extend(page.connections);
@@ -173,6 +175,7 @@ async fn page(
     index: usize,
     first: usize,
     prefix: Option<Arc<str>>,
+    until: Instant,
 ) -> Option<Page> {
     let (answer, answered) = oneshot::channel();
     let task = move || {
@@ -181,7 +184,7 @@ async fn page(
         let _ = answer.send(shard.list(first, prefix.as_deref()));
     };
     shards.run(index, Box::new(task));
-    timeout(SHARD_PATIENCE, answered).await.ok()?.ok()
+    timeout_at(until.into(), answered).await.ok()?.ok()
 }
 
 fn listener(listener: &Listener) -> report::Listener {

@@ -37,15 +37,20 @@ impl Socket {
     pub async fn serve(self, host: Host) {
         let (ours, strangers) = (router(Arc::new(host)), stranger());
         let mut clients: VecDeque<JoinHandle<()>> = VecDeque::new();
+        let mut told = false;
         loop {
             let (stream, peer) = match self.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!("control socket: {error}");
+                    // Once until it goes well again.
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!("control socket: nobody can be answered: {error}");
+                    }
                     sleep(REST).await;
                     continue;
                 }
             };
+            told = false;
             let router = if may_ask(peer.uid(), geteuid().as_raw()) { &ours } else { &strangers };
             clients.retain(|client| !client.is_finished());
             if clients.len() >= CLIENTS_MAX
