@@ -7,6 +7,8 @@
 
 pub mod server;
 
+pub mod admin;
+
 pub mod connect;
 
 pub mod bench;

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use switchboard::admin::Question;
 use switchboard::conf::{self, LogLevel, Settings};
 use switchboard::endpoint::plugin;
-use switchboard::{bench, connect, library, log, server, tree};
+use switchboard::{admin, bench, connect, library, log, server, tree};
 
 use allocator::Allocator;
 
@@ -36,6 +37,23 @@ enum Command {
     /// Shows what a conf file says
     #[command(subcommand)]
     Conf(ConfCommand),
+    /// Says how the running host is: its conf, listeners, endpoints, memory and shards
+    Status(Ask),
+    /// Lists the connections of the running host
+    Connections {
+        #[command(flatten)]
+        ask: Ask,
+        /// Only those of this endpoint
+        #[arg(long, value_name = "PREFIX")]
+        endpoint: Option<String>,
+        /// At most so many, up to 10000 [default: 100]
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<u32>,
+    },
+    /// Lists the plugins that the running host has loaded
+    Plugins(Ask),
+    /// Has the running host stop, and waits until it has
+    Stop(Ask),
     /// A WebSocket client: a terminal to type into, or a filter for lines
     Connect(connect::Options),
     /// A load generator: many clients at once, which check every byte that comes back
@@ -67,6 +85,17 @@ struct Conf {
     set: Vec<String>,
 }
 
+/// A running host is asked over its control socket, which the conf names.
+#[derive(Debug, Args)]
+struct Ask {
+    #[command(flatten)]
+    conf: Conf,
+    #[command(flatten)]
+    options: admin::Options,
+}
+
+/// sysexits.h: not available.
+const UNAVAILABLE: u8 = 69;
 /// sysexits.h: wrong usage.
 const USAGE: u8 = 64;
 /// sysexits.h: bad conf.
@@ -94,6 +123,12 @@ fn main() -> ExitCode {
                 BAD_CONF.into()
             }
         }
+        Some(Command::Status(how)) => ask(&how, &Question::Status),
+        Some(Command::Connections { ask: how, endpoint, limit }) => {
+            ask(&how, &Question::Connections { endpoint, limit })
+        }
+        Some(Command::Plugins(how)) => ask(&how, &Question::Plugins),
+        Some(Command::Stop(how)) => ask(&how, &Question::Stop),
         Some(Command::Connect(options)) => connect::run(&options),
         Some(Command::Bench(options)) => bench::bench(&options),
         Some(Command::PluginProbe { file, create: false }) => library::probe_main(&file),
@@ -134,6 +169,26 @@ fn check(conf: &Conf) -> ExitCode {
         eprintln!("{problem}");
     }
     BAD_CONF.into()
+}
+
+fn ask(ask: &Ask, question: &Question) -> ExitCode {
+    if let Some(socket) = &ask.options.socket {
+        return admin::run(socket, &ask.options, question);
+    }
+    match load(&ask.conf) {
+        Ok(Settings { admin: Some(admin), .. }) => {
+            admin::run(&admin.socket, &ask.options, question)
+        }
+        Ok(_) => {
+            let conf = ask.conf.conf.display();
+            eprintln!(
+                "switchboard: {conf}: there is no <admin>, so the host has no control socket; \
+                 write '<admin>' and '</admin>', each on its own line"
+            );
+            UNAVAILABLE.into()
+        }
+        Err(status) => status,
+    }
 }
 
 fn load(conf: &Conf) -> Result<Settings, ExitCode> {

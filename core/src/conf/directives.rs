@@ -29,6 +29,7 @@ pub static ROOT: SectionType = SectionType {
         part(&TOPICS),
         part(&WEBSOCKET),
         part(&HTTP),
+        Child { section: &ADMIN, role: Role::Switch },
         part(&EVENTLOG),
     ],
     free: false,
@@ -251,6 +252,18 @@ static STATIC: SectionType = SectionType {
     sections: &[],
     free: false,
     doc: "Files from a directory.",
+};
+
+static ADMIN: SectionType = SectionType {
+    name: "admin",
+    naming: Naming::None,
+    keys: &[Key::new("socket-name", Kind::Path, Computed("var/admin.sock")).doc(
+        "The path of the Unix socket, which only the host's user and root may use; the default is \
+                  admin.sock below clienthome.",
+    )],
+    sections: &[],
+    free: false,
+    doc: "The control socket: switchboard status, connections, plugins and stop ask there.",
 };
 
 static EVENTLOG: SectionType = SectionType {

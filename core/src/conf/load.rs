@@ -10,6 +10,7 @@ use switchboard_zconfig::{FsLoader, Pos, Reader, Tree};
 use super::Settings;
 use super::complete::Completion;
 use super::error::{ConfErrors, Faults};
+use super::noted::Noted;
 use super::overrides::VARIABLE_PREFIX;
 use super::place::{Place, Places};
 use super::provide::Walk;
@@ -36,14 +37,15 @@ pub fn load(
 ) -> Result<Settings, ConfErrors> {
     let mut environment: Vec<_> = environment.collect();
     environment.sort();
-    let loader = FsLoader::new(environment.iter().cloned());
+    let loader = Noted::new(FsLoader::new(environment.iter().cloned()));
     let mut reader = Reader::new(&loader);
     let mut faults = Faults::default();
     let trees = read(file, &mut reader, &mut faults);
     let user_home = user_home(&environment);
     environment.retain(|(name, _)| name.starts_with(VARIABLE_PREFIX));
     let settings = settings(file, &trees, &environment, overrides, user_home, &mut faults);
-    faults.finish(reader.sources(), settings)
+    let settings = faults.finish(reader.sources(), settings)?;
+    Ok(Settings { conf_files: loader.into_files(), ..settings })
 }
 
 /// The home directory of whoever starts the host: by the variable, else as the system knows it.

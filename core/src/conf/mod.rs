@@ -8,6 +8,7 @@
 //! `settle` checks what they mean together. What is wrong is collected on the way as an
 //! [`ConfErrors`].
 
+mod admin;
 mod complete;
 mod datatype;
 mod directives;
@@ -15,6 +16,7 @@ mod error;
 mod limits;
 mod load;
 mod mounts;
+mod noted;
 mod overrides;
 mod place;
 mod program;
@@ -66,6 +68,28 @@ pub struct Settings {
     pub websockets: Vec<WebSocketSettings>,
     /// `<http PREFIX>`, in file order.
     pub https: Vec<HttpSettings>,
+    /// `<admin>`: there is a control socket.
+    pub admin: Option<AdminSettings>,
+    /// What all this was read from: the conf file, then what it includes and what lies in `conf.d`.
+    pub conf_files: Vec<ConfFile>,
+}
+
+/// A file that was read at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfFile {
+    /// Absolute.
+    pub path: PathBuf,
+    /// Of its content.
+    pub sha256: [u8; 32],
+}
+
+/// `<admin>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// `socket-name`, absolute. Default: `admin.sock` below `clienthome`.
+    pub socket: PathBuf,
+    /// Where that stands, `FILE:LINE`, or the file, for messages.
+    pub at: String,
 }
 
 /// `<eventlog>` `level`, by the names of ZConfig's `logging-level`.

@@ -37,6 +37,13 @@ pub(super) struct RawConf {
     pub(super) websocket: BTreeMap<String, RawWebSocket>,
     #[serde(default)]
     pub(super) http: BTreeMap<String, RawHttp>,
+    pub(super) admin: Option<RawAdmin>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawAdmin {
+    pub(super) socket_name: Option<Given<FilePath>>,
 }
 
 #[derive(Debug, Deserialize)]

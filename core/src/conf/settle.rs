@@ -22,7 +22,7 @@ use super::{
 };
 
 /// What the kernel takes as the path of a Unix socket: `sun_path` without its final NUL.
-const SOCKET_PATH_BYTES_MAX: usize = 107;
+pub(super) const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// What `<config>` of a program may have: it goes in one frame, and a program takes at least 64 KiB.
 const PROGRAM_CONFIG_BYTES_MAX: usize = 48 << 10;
 
@@ -51,6 +51,7 @@ impl Settling<'_> {
         };
         let limits = self.limits(&raw.limits, None, "<limits>");
         let listeners = self.listeners(raw.listener);
+        let admin = raw.admin.as_ref().map(|raw| self.admin(raw, &client_home, &listeners));
         Settings {
             plugin_path,
             shards: match number(&raw.worker_threads) {
@@ -67,6 +68,8 @@ impl Settling<'_> {
             },
             websockets: self.websockets(raw.websocket, &raw.limits, &listeners),
             https: self.https(raw.http, &listeners),
+            admin,
+            conf_files: Vec::new(),
             instance_home: self.home,
             client_home,
             limits,
@@ -357,7 +360,7 @@ impl Settling<'_> {
     }
 
     /// A path of the conf, absolute and without `.` and `~` in it.
-    fn path(&self, path: &FilePath) -> PathBuf {
+    pub(super) fn path(&self, path: &FilePath) -> PathBuf {
         self.below_home(path.expanded(self.user_home.as_deref()))
     }
 
@@ -407,7 +410,7 @@ fn looked_up(name: &str, port: u16) -> Result<Address, String> {
     found.map(Address::Tcp).ok_or_else(|| format!("no address is known for the host '{name}'"))
 }
 
-fn too_long(path: &Path) -> String {
+pub(super) fn too_long(path: &Path) -> String {
     let path = path.display();
     format!("{path} is too long for a Unix socket, which may have {SOCKET_PATH_BYTES_MAX} bytes")
 }

@@ -4,13 +4,15 @@
 //! host; its one task, [`Shard::run`], turns over an inner poll of all its sockets. The files follow
 //! a message: `opening` (a client wants in), `reading` (bytes to messages to the endpoint),
 //! `sending` (messages to frames to the socket), `ending`; `post` works off what other threads ask,
-//! `timing` the wheel, and `turn` calls them all.
+//! `timing` the wheel, and `turn` calls them all. `listing` shows rows to those who look after the
+//! host.
 //!
 //! No borrow of the shard's state is held while an endpoint is called: an endpoint may send from
 //! inside any callback. What would call back (flush and its consequences, `writable`, `closed`) is
 //! put on the work list and done after the callback has returned.
 
 mod ending;
+mod listing;
 mod opening;
 mod post;
 mod reading;
@@ -39,6 +41,7 @@ use rows::Rows;
 use sending::Cork;
 use sources::Sources;
 
+pub use listing::{Listed, Page};
 pub use opening::{Opening, Refused};
 pub use turn::MAILBOX;
 

@@ -56,6 +56,24 @@ impl Rows {
         self.free.len() == self.slots.len()
     }
 
+    /// How many slots there are, with and without a row.
+    pub(super) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The rows in the slots from `first` to `end`, which is not among them.
+    pub(super) fn between(
+        &self,
+        shard: usize,
+        first: usize,
+        end: usize,
+    ) -> impl Iterator<Item = (ConnId, &Row)> {
+        let slots = (first..).zip(self.slots.iter().take(end).skip(first));
+        slots.filter_map(move |(slot, entry)| {
+            Some((ConnId::new(shard, slot, entry.epoch), entry.row.as_ref()?))
+        })
+    }
+
     /// The handles of all rows.
     pub(super) fn conns(&self, shard: usize) -> Vec<ConnId> {
         let used = self.slots.iter().enumerate().filter(|(_, entry)| entry.row.is_some());

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use switchboard_websocket::Kind;
 
 use crate::conf::WebSocketSettings;
+use crate::library::Library;
 use crate::shard::{Budget, ConnId, Control, Joined, Marks, Owner};
 
 /// One generation of an endpoint: its conf section, and the running instance that answers.
@@ -26,12 +27,19 @@ pub struct Endpoint {
     pub connections: AtomicUsize,
     /// The instance.
     pub binding: Box<dyn Binding>,
+    /// The code of it, if it is a plugin.
+    pub library: Option<Arc<Library>>,
 }
 
 impl Endpoint {
     /// `owner` is what `binding` was made with.
     pub fn new(owner: Arc<Owner>, settings: WebSocketSettings, binding: Box<dyn Binding>) -> Self {
-        Self { owner, settings, connections: AtomicUsize::new(0), binding }
+        Self { owner, settings, connections: AtomicUsize::new(0), binding, library: None }
+    }
+
+    /// The same, whose `binding` is an instance of `library`.
+    pub fn of(self, library: Arc<Library>) -> Self {
+        Self { library: Some(library), ..self }
     }
 
     /// What the codec is told.

@@ -39,6 +39,7 @@ pub use self::inspect::{InspectError, Note, inspect};
 pub use self::map::MapError;
 pub use self::probe::{ProbeCommand, ProbeError, Step};
 pub use self::trust::Distrust;
+pub(crate) use self::trust::{Rights, check as check_rights};
 
 use self::copy::Copies;
 use self::map::{Mapped, map};

@@ -46,10 +46,10 @@ pub enum Distrust {
 
 /// Who may change a file or a directory, as `fstat` tells it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rights {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-    pub(super) mode: u32,
+pub(crate) struct Rights {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) mode: u32,
 }
 
 impl From<&rustix::fs::Stat> for Rights {
@@ -59,7 +59,7 @@ impl From<&rustix::fs::Stat> for Rights {
 }
 
 /// Refuses a file or directory that others than root and the host's user could have written.
-pub(super) fn check(path: &Path, rights: Rights) -> Result<(), Distrust> {
+pub(crate) fn check(path: &Path, rights: Rights) -> Result<(), Distrust> {
     judge(path, rights, rustix::process::geteuid().as_raw(), is_own_group)
 }
 

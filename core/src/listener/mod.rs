@@ -6,7 +6,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -57,7 +56,8 @@ impl Listener {
     pub fn bind(settings: &ListenerSettings) -> Result<Self, BindError> {
         let bound = match &settings.address {
             Address::Tcp(address) => bind_tcp(*address, settings.backlog),
-            Address::Unix(path) => bind_unix(path, settings),
+            Address::Unix(path) => bind_unix(path, settings.socket_mode, settings.backlog)
+                .map(|socket| (socket, Place::Unix(path.clone()))),
         };
         let bound = bound.map_err(|error| BindError {
             at: settings.at.clone(),
@@ -71,6 +71,11 @@ impl Listener {
 }
 
 impl Listener {
+    /// Whether it has `<ssl>`.
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
     /// What a browser on this machine would ask for; none of a Unix socket.
     pub fn url(&self) -> Option<String> {
         match &self.place {
@@ -125,16 +130,21 @@ fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<(OwnedFd, Place)> {
     Ok((socket.into(), Place::Tcp(bound)))
 }
 
-fn bind_unix(path: &Path, settings: &ListenerSettings) -> io::Result<(OwnedFd, Place)> {
+/// Listens at `path`, where the socket of a host that was killed may lie. The mode is the file's
+/// before anybody can connect.
+///
+/// # Errors
+/// The system's; [`io::ErrorKind::AddrInUse`] if somebody listens there.
+pub(crate) fn bind_unix(path: &Path, mode: u32, backlog: u32) -> io::Result<OwnedFd> {
     sweep(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
     // Before the name exists, so that nobody connects in between.
-    rustix::fs::fchmod(&socket, Mode::from_raw_mode(settings.socket_mode))?;
+    rustix::fs::fchmod(&socket, Mode::from_raw_mode(mode))?;
     socket.bind(&SockAddr::unix(path)?)?;
     // The file got the mode less the umask.
-    rustix::fs::chmod(path, Mode::from_raw_mode(settings.socket_mode))?;
-    socket.listen(i32::try_from(settings.backlog).unwrap_or(i32::MAX))?;
-    Ok((socket.into(), Place::Unix(path.to_owned())))
+    rustix::fs::chmod(path, Mode::from_raw_mode(mode))?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
 }
 
 /// Removes the socket of a host that was killed; never anything else.
@@ -146,7 +156,9 @@ fn sweep(path: &Path) -> io::Result<()> {
             "there is a file that is no socket",
         ));
     }
-    match UnixStream::connect(path) {
+    // One that listens and is too busy to accept would else be waited for.
+    let client = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    match client.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             std::fs::remove_file(path)
         }

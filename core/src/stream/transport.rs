@@ -2,6 +2,7 @@
 //! writes take a list of slices.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -47,6 +48,11 @@ impl Transport {
     /// For registration only.
     pub fn raw_fd(&self) -> RawFd {
         self.fd().as_raw_fd()
+    }
+
+    /// The address of the peer; a Unix socket has none.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        rustix::net::getpeername(self.fd()).ok().flatten()?.try_into().ok()
     }
 
     /// Tells `registry` to report, under `token`, each time that it becomes readable or writable.

@@ -37,6 +37,11 @@ impl Clock {
         self.start + TICK * tick
     }
 
+    /// How long it is from one tick to a later one.
+    pub fn between(from: Tick, to: Tick) -> Duration {
+        TICK * to.saturating_sub(from)
+    }
+
     /// The first tick at which `after` has surely passed since `from`.
     pub fn after(from: Tick, after: Duration) -> Tick {
         let ticks = after.as_millis().div_ceil(TICK.as_millis()) + 1;

@@ -57,10 +57,41 @@ fn the_shortest_conf_has_all_the_defaults() {
     assert_eq!(settings.topics.topics_max, 100_000);
     assert_eq!(settings.topics.history_bytes_max, 1 << 20);
     assert_eq!(settings.topics.keep_empty, Duration::from_secs(3600));
+    assert_eq!(settings.admin, None);
     let listener = &settings.listeners[0];
     assert_eq!(listener.name, "main");
     assert_eq!((listener.socket_mode, listener.backlog), (0o660, 1024));
     assert_eq!(listener.address, Address::Tcp(([127, 0, 0, 1], 0).into()));
+}
+
+#[test]
+fn a_control_socket_lies_in_clienthome_or_where_it_is_said() {
+    let admin = |text: &str| {
+        let settings = good(&format!("{LISTENER}{text}"));
+        let admin = settings.admin.expect("there is one");
+        let home = format!("{}/", settings.instance_home.display());
+        (admin.socket.display().to_string().replace(&home, ""), admin.at.replace(&home, ""))
+    };
+    assert_eq!(admin("<admin/>"), ("var/admin.sock".into(), "zope.conf".into()));
+    let elsewhere = "clienthome data\n<admin>\n</admin>";
+    assert_eq!(admin(elsewhere), ("data/admin.sock".into(), "zope.conf".into()));
+    let given = "<admin>\n  socket-name ./run/x.sock\n</admin>";
+    assert_eq!(admin(given), ("run/x.sock".into(), "zope.conf:5".into()));
+}
+
+#[test]
+fn the_files_of_a_conf_are_known_with_their_hashes() {
+    let files = [
+        ("zope.conf", "%include listen/er.conf\n%include listen/er.conf\n"),
+        ("listen/er.conf", ""),
+        ("conf.d/a.conf", LISTENER),
+    ];
+    let instance = Instance::new(&files);
+    let settings = instance.load(&[], &[]).unwrap_or_else(|errors| panic!("{errors}"));
+    let known: Vec<_> = settings.conf_files.iter().map(|file| file.path.clone()).collect();
+    assert_eq!(known, ["zope.conf", "listen/er.conf", "conf.d/a.conf"].map(|f| instance.path(f)));
+    // That of nothing is well known.
+    assert_eq!(settings.conf_files[1].sha256[..4], [0xe3, 0xb0, 0xc4, 0x42]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
+mod admin;
 mod answers;
 mod bench;
 mod check;

@@ -1,5 +1,6 @@
 //! Confs that are wrong, each with the messages that it gets.
 
+mod admin;
 mod datatypes;
 mod grammar;
 mod limits;
@@ -30,6 +31,7 @@ fn check(cases: &str) {
 fn there_are_many_ways_to_be_wrong() {
     let tables = [
         datatypes::CASES,
+        admin::CASES,
         grammar::CASES,
         limits::CASES,
         names::CASES,
@@ -40,6 +42,11 @@ fn there_are_many_ways_to_be_wrong() {
     ];
     let cases: usize = tables.map(|cases| cases.split("\n----\n").count()).iter().sum();
     assert!(cases >= 60, "{cases}");
+}
+
+#[test]
+fn a_control_socket_has_a_place_of_its_own() {
+    check(admin::CASES);
 }
 
 #[test]

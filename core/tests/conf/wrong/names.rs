@@ -29,7 +29,7 @@ limits 3
 ----
 <zodb_db main>
 </zodb_db>
-=> zope.conf:4: <zodb_db main>: unknown section; known here are <listener>, <limits>, <topics>, <websocket>, <http> and <eventlog>
+=> zope.conf:4: <zodb_db main>: unknown section; known here are <listener>, <limits>, <topics>, <websocket>, <http>, <admin> and <eventlog>
 ----
 <limits big>
 </limits>

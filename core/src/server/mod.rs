@@ -1,14 +1,16 @@
 //! The one place of wiring: from settings to a running host, and to its end.
 
+mod ending;
+
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use mio::{Poll, Waker};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::LocalOptions;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::admin::{Host, Socket, SocketError};
 use crate::conf::{
     EndpointSettings, ForwardSettings, NoProgram, PluginSettings, Settings, WebSocketSettings,
 };
@@ -24,6 +26,8 @@ use crate::route::Table;
 use crate::shard::{Budget, Mail, SHARDS_MAX, Shards};
 use crate::tls::{self, Certificate, CertificateError, RootsError, TlsError};
 
+use ending::{Signals, all_ended, drain_endpoints, stop_endpoints};
+
 /// Why the host did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -31,6 +35,9 @@ pub enum ServeError {
     /// An address.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The control socket.
+    #[error(transparent)]
+    Admin(#[from] SocketError),
     /// A plugin's file.
     #[error("{at}: <plugin {name}>: {source}")]
     Load {
@@ -110,8 +117,19 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     let shards = Arc::new(Shards::new(wakers));
     // Kept until the host ends: its drop removes the private copies.
     let libraries = libraries(settings)?;
-    let endpoints = start_endpoints(settings, &libraries, &shards)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(system("cannot start the control runtime"))?;
+    // The drop of it, or of the task that it moves to, removes the file.
+    let admin = settings.admin.as_ref().map(|admin| runtime.block_on(Socket::bind(admin)));
+    let admin = admin.transpose()?;
+    let memory = Arc::new(Budget::of_host(settings.limits.memory_bytes_max));
+    let endpoints = start_endpoints(settings, &libraries, &shards, &memory)?;
     let (stop, stopped) = watch::channel(false);
+    let (ask_stop, mut stop_asked) = mpsc::channel(1);
+    let stopping = stopped.clone();
+    let host = Host::new(settings, &listeners, &endpoints, &shards, &memory, stopping, ask_stop);
     let front = Arc::new(front(settings, tls, &endpoints, stopped));
     let (ended, mut ends) = mpsc::unbounded_channel();
     for (index, poll) in polls.into_iter().enumerate() {
@@ -121,20 +139,21 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     drop(ended);
     let acceptor = Acceptor::start(listeners, Arc::clone(&shards), settings.limits.connections_max)
         .map_err(system("cannot start the acceptor"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(system("cannot start the control runtime"))?;
     runtime.block_on(async {
         // Who reads "ready" may send a signal at once.
         let mut signals = Signals::new().map_err(system("cannot wait for signals"))?;
         for (name, address) in &addresses {
             tracing::info!("listening on {address} (listener {name})");
         }
+        if let Some(admin) = admin {
+            tracing::info!("control socket {}", admin.path().display());
+            tokio::spawn(admin.serve(host));
+        }
         let (count, threads) = (endpoints.len(), shards.count());
         tracing::info!("ready: {count} endpoints on {threads} shards {}", urls.join(" "));
         tokio::select! {
             name = signals.next() => tracing::info!("{name}: stopping"),
+            Some(who) = stop_asked.recv() => tracing::info!("{who}: stopping"),
             end = ends.recv() => {
                 let how = end.and_then(Result::err);
                 return Err(ServeError::Shard(how.unwrap_or_else(|| "nobody stopped it".to_owned())));
@@ -184,6 +203,8 @@ pub fn check(settings: &Settings) -> Checked {
         }
     }
     checked.warnings.extend(settings.websockets.iter().filter_map(no_directory));
+    let admin = settings.admin.as_ref().and_then(|admin| Socket::check(admin).err());
+    checked.problems.extend(admin.map(ServeError::from));
     let libraries = match libraries(settings) {
         Ok(libraries) => libraries,
         Err(error) => {
@@ -218,25 +239,6 @@ fn no_directory(section: &WebSocketSettings) -> Option<String> {
 
 fn system(what: &'static str) -> impl Fn(std::io::Error) -> ServeError {
     move |source| ServeError::System { what, source }
-}
-
-/// SIGTERM and SIGINT.
-struct Signals {
-    term: tokio::signal::unix::Signal,
-    int: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.term.recv() => "SIGTERM",
-            _ = self.int.recv() => "SIGINT",
-        }
-    }
 }
 
 /// Each connection needs a descriptor, and the usual soft limit is far below the hard one.
@@ -275,22 +277,23 @@ fn start_endpoints(
     settings: &Settings,
     libraries: &Libraries,
     shards: &Arc<Shards>,
+    memory: &Arc<Budget>,
 ) -> Result<Vec<Arc<Endpoint>>, ServeError> {
     let stop_timeout = settings.stop_timeout;
-    let memory = Arc::new(Budget::of_host(settings.limits.memory_bytes_max));
     let start_plugin = |section: &WebSocketSettings, plugin: &PluginSettings| {
         let library = load(libraries, settings, plugin)?;
-        let owner = endpoint::new_owner(section, &memory);
+        let owner = endpoint::new_owner(section, memory);
         let instance = PluginEndpoint::start(&library, &owner, section, plugin, shards);
         let instance = instance.map_err(not_started(plugin))?;
         let (prefix, id, version) = (&section.mount.prefix, &library.id, &library.version);
         tracing::info!("{prefix}: plugin {id} {version} ({})", library.file.display());
-        Ok(Arc::new(Endpoint::new(owner, section.clone(), Box::new(instance))))
+        let endpoint = Endpoint::new(owner, section.clone(), Box::new(instance));
+        Ok(Arc::new(endpoint.of(library)))
     };
     let start = |section: &WebSocketSettings| match &section.endpoint {
         EndpointSettings::Plugin(plugin) => start_plugin(section, plugin),
         EndpointSettings::External(external) => {
-            let owner = endpoint::new_owner(section, &memory);
+            let owner = endpoint::new_owner(section, memory);
             let instance = ExternalEndpoint::start(&owner, section, external, stop_timeout, shards);
             let instance = instance.map_err(|source| {
                 let (at, name) = (external.at.clone(), section.mount.prefix.clone());
@@ -299,7 +302,7 @@ fn start_endpoints(
             Ok(Arc::new(Endpoint::new(owner, section.clone(), Box::new(instance))))
         }
         EndpointSettings::Forward(forward) => {
-            let owner = endpoint::new_owner(section, &memory);
+            let owner = endpoint::new_owner(section, memory);
             let debug_mode = settings.debug_mode;
             let tls = trust(section, forward)?;
             let instance = ForwardEndpoint::new(&owner, section, forward, tls, debug_mode, shards);
@@ -432,53 +435,5 @@ impl Drop for Ended {
     fn drop(&mut self) {
         // Nobody waits any more when the stop took too long.
         let _ = self.ended.send(std::mem::replace(&mut self.how, Ok(())));
-    }
-}
-
-async fn all_ended(ends: &mut mpsc::UnboundedReceiver<Result<(), String>>) {
-    while let Some(how) = ends.recv().await {
-        match how {
-            Ok(()) => {}
-            Err(how) => tracing::error!("{how}"),
-        }
-    }
-}
-
-/// Lets endpoints say their last words to clients. Each of them keeps a deadline of its own, so what
-/// is here is for one that does not.
-async fn drain_endpoints(endpoints: &[Arc<Endpoint>], signals: &mut Signals, settings: &Settings) {
-    let (done, mut all_done) = mpsc::channel(1);
-    for endpoint in endpoints {
-        endpoint.binding.drain(done.clone());
-    }
-    drop(done);
-    tokio::select! {
-        _ = all_done.recv() => {}
-        () = tokio::time::sleep(settings.stop_timeout) => {}
-        name = signals.next() => tracing::warn!("{name} again: clients are closed at once"),
-    }
-}
-
-/// Ends the instances, beside the signals: a plugin may take its time.
-async fn stop_endpoints(endpoints: Vec<Arc<Endpoint>>, signals: &mut Signals, settings: &Settings) {
-    let stopping = tokio::task::spawn_blocking(move || {
-        // Programs end beside each other.
-        for endpoint in &endpoints {
-            endpoint.binding.begin_stop();
-        }
-        for endpoint in endpoints {
-            endpoint.binding.stop();
-        }
-    });
-    tokio::select! {
-        _ = stopping => {}
-        () = tokio::time::sleep(settings.stop_timeout) => {
-            tracing::warn!("stop-timeout is over: a plugin's stop() has not returned");
-            std::process::exit(1);
-        }
-        name = signals.next() => {
-            tracing::warn!("{name} again: a plugin's stop() has not returned");
-            std::process::exit(1);
-        }
     }
 }
