@@ -227,8 +227,8 @@ fn a_server_hears_of_a_client_that_reads_slowly() {
     (heard..160).for_each(|number| expect_between_pings(&mut ws, number));
     ws.expect(&Event::Ping(b"there?".to_vec()));
 
-    // It may have sent one, but is not read.
-    let (_host, mut ws, mut server) = pair_on_unix("");
+    // It may have sent one, but is not read, for seconds: until half of that has left.
+    let (_host, mut ws, mut server) = pair_on_unix(limits);
     let bytes: Vec<u8> = (0..MESSAGES).flat_map(unmasked).collect();
     let sent = server.send_until_stalled(&bytes);
     assert!(sent < bytes.len(), "the host has taken it all");

@@ -74,7 +74,8 @@ struct State {
     empty_pings: u32,
     /// Payload of the server's latest ping, until it has an answer.
     ping: Option<Vec<u8>>,
-    /// When the server got a pong last that it had not asked for.
+    /// Of a pause: when it was noticed first that the client reads nevertheless, or when the server
+    /// got a pong last that it had not asked for.
     unasked: Option<Instant>,
 }
 
@@ -209,6 +210,7 @@ impl Upstream {
         let mut state = self.state.borrow_mut();
         state.progress += u64::from(state.paused);
         state.paused = false;
+        state.unasked = None;
         self.schedule_in(&mut state);
     }
 
@@ -381,10 +383,14 @@ impl State {
     }
 
     /// Payload of a pong for a server that is not read: its ping may stand in what is not. RFC 6455,
-    /// section 5.5.3 allows one as a heartbeat. One a second is enough for any server.
+    /// section 5.5.3 allows one as a heartbeat. One a second is enough for any server, and none in a
+    /// pause that is shorter: most are over at once.
     fn unasked_pong(&mut self) -> Option<Vec<u8>> {
-        let is_due = self.unasked.is_none_or(|last| last.elapsed() >= UNASKED_EVERY);
-        (self.paused && is_due).then(|| {
+        if !self.paused {
+            return None;
+        }
+        let since = *self.unasked.get_or_insert_with(Instant::now);
+        (since.elapsed() >= UNASKED_EVERY).then(|| {
             self.unasked = Some(Instant::now());
             Vec::new()
         })
