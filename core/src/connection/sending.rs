@@ -126,10 +126,8 @@ impl Shard {
         bound: Bound,
         put: impl FnOnce(&mut Row),
     ) -> Sent {
-        if gate.has_mail() {
-            // What other threads have sent before goes before.
-            self.take_sends_to(conn);
-        }
+        // What other threads have sent before goes before.
+        self.take_sends_to(conn);
         let mut rows = self.rows.borrow_mut();
         let Some(row) = rows.get(conn).filter(|row| row.phase < Phase::Closing) else {
             return Sent::Closed;
