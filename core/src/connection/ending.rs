@@ -21,7 +21,8 @@ impl Shard {
         let mut rows = self.rows.borrow_mut();
         let Some(row) = rows.get(conn) else { return };
         let gone = matches!(cause, Cause::Gone | Cause::Unanswered);
-        let heard = matches!(cause, Cause::PeerClose { .. } | Cause::Protocol(_)) || gone;
+        let last = matches!(cause, Cause::PeerClose { .. } | Cause::Protocol(_) | Cause::Left);
+        let heard = last || gone;
         if row.phase < Phase::Ending {
             Self::log_end(conn, row, &cause);
             let opening = row.phase == Phase::Opening;
@@ -226,6 +227,7 @@ impl Shard {
         match cause {
             Cause::Protocol(error) => tracing::info!("{name}: the client broke a rule: {error}"),
             Cause::Slow => tracing::info!("{name}: the client reads too slowly, closed with 1013"),
+            Cause::Left => tracing::info!("{name}: the endpoint takes nothing, closed with 1013"),
             Cause::Unfinished => tracing::info!("{name}: memory is short, closed with 1013"),
             Cause::Unanswered => tracing::warn!("{name}: the endpoint did not answer in time"),
             Cause::Fault => tracing::error!("{name}: closed with 1011"),

@@ -143,6 +143,8 @@ pub(super) enum Cause {
     Silent,
     /// The client did not read.
     Slow,
+    /// It ended its stream, and the endpoint did not take what it had said before.
+    Left,
     /// It left a message unfinished while memory was short.
     Unfinished,
     /// The host stops.
@@ -164,6 +166,7 @@ impl Cause {
             Self::Idle => Some((CloseCode::GOING_AWAY, "idle for too long")),
             Self::Silent => Some((CloseCode::GOING_AWAY, "no answer to a ping")),
             Self::Slow => Some((CloseCode::TRY_AGAIN_LATER, "reads too slowly")),
+            Self::Left => Some((CloseCode::TRY_AGAIN_LATER, "the endpoint takes nothing")),
             Self::Unfinished => Some((CloseCode::TRY_AGAIN_LATER, "memory is short")),
             Self::Shutdown => Some((CloseCode::GOING_AWAY, "the host stops")),
             Self::Fault => Some((CloseCode::INTERNAL, "")),
@@ -174,7 +177,7 @@ impl Cause {
     /// What the endpoint is told.
     pub(super) fn closed(&self) -> Closed<'_> {
         let why = match self {
-            Self::PeerClose { .. } | Self::Gone => Why::Client,
+            Self::PeerClose { .. } | Self::Gone | Self::Left => Why::Client,
             Self::Protocol(_) | Self::Unfinished | Self::Unanswered => Why::Error,
             Self::Local { .. } | Self::Relayed(_) => Why::Local,
             Self::Idle | Self::Silent => Why::Idle,
@@ -186,7 +189,7 @@ impl Cause {
             Self::PeerClose { code, reason } => {
                 (code.map_or(1005, CloseCode::get), reason.as_str())
             }
-            Self::Gone | Self::Unanswered => (1006, ""),
+            Self::Gone | Self::Left | Self::Unanswered => (1006, ""),
             Self::Relayed(None) => (1005, ""),
             cause => cause.close().map_or((1006, ""), |(code, reason)| (code.get(), reason)),
         };

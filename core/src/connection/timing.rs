@@ -76,7 +76,7 @@ impl Row {
             return Due::End(Cause::Slow);
         }
         if self.left_at() <= now {
-            return Due::End(Cause::Gone);
+            return Due::End(Cause::Left);
         }
         if self.is_unfinished(now) {
             return Due::End(Cause::Unfinished);
