@@ -5,12 +5,21 @@ use std::collections::HashMap;
 use crate::error::ErrorKind;
 use crate::source::Pos;
 
+/// How much text a conf may come to: its files, each time that they are included, and what its
+/// references stand for.
+pub const TEXT_BYTES_MAX: usize = 64 << 20;
+
+/// Of a value that stands in a message.
+const SHOWN_CHARS_MAX: usize = 80;
+
 /// What `$name` stands for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Defines {
     names: HashMap<String, Define>,
     /// A definition was wrong or a file is missing, so that a name may be absent for that reason.
     pub(crate) incomplete: bool,
+    /// Bytes of text that may still come.
+    room: usize,
 }
 
 #[derive(Debug)]
@@ -29,7 +38,23 @@ pub(crate) struct Fault {
 /// Looks up an environment variable.
 pub(crate) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
+impl Default for Defines {
+    fn default() -> Self {
+        Self { names: HashMap::new(), incomplete: false, room: TEXT_BYTES_MAX }
+    }
+}
+
 impl Defines {
+    /// Counts `bytes` of text.
+    ///
+    /// # Errors
+    ///
+    /// They are too many.
+    pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), ErrorKind> {
+        self.room = self.room.checked_sub(bytes).ok_or(ErrorKind::TooLong(TEXT_BYTES_MAX))?;
+        Ok(())
+    }
+
     /// `%define name raw`. The checks come in ZConfig's order, and like ZConfig the first
     /// compares the text as written with the value that the name already has.
     pub(crate) fn define(
@@ -41,13 +66,14 @@ impl Defines {
     ) -> Result<(), ErrorKind> {
         let name = name.to_lowercase();
         if let Some(known) = self.names.get(&name).filter(|known| known.value != raw) {
-            let (value, since) = (known.value.clone(), known.at.clone());
+            let (value, since) = (shortened(&known.value), known.at.clone());
             return Err(ErrorKind::Redefined { name, value, since });
         }
         if legal_name(&name) != name {
             return Err(ErrorKind::IllegalName(name));
         }
         let value = self.substitute(raw, environment).map_err(|fault| fault.kind)?;
+        self.spend(value.len())?;
         self.names
             .entry(name)
             .and_modify(|known| known.value.clone_from(&value))
@@ -55,7 +81,8 @@ impl Defines {
         Ok(())
     }
 
-    /// `text` with every `$name`, `${name}`, `$(NAME)` and `$$` replaced, once, left to right.
+    /// `text` with every `$name`, `${name}`, `$(NAME)` and `$$` replaced, once, left to right. What
+    /// it comes to is the caller's to [`spend`](Self::spend).
     pub(crate) fn substitute(
         &self,
         text: &str,
@@ -72,6 +99,9 @@ impl Defines {
             match reference {
                 Reference::Dollar => out.push('$'),
                 Reference::Name(name) => match self.names.get(&name.to_ascii_lowercase()) {
+                    Some(define) if define.value.len() > self.room.saturating_sub(out.len()) => {
+                        return Err(Fault { kind: ErrorKind::TooLong(TEXT_BYTES_MAX), range });
+                    }
                     Some(define) => out.push_str(&define.value),
                     None => {
                         return Err(Fault { kind: ErrorKind::NoReplacement(name.into()), range });
@@ -86,6 +116,14 @@ impl Defines {
         }
         out.push_str(rest);
         Ok(out)
+    }
+}
+
+/// `value`, or its beginning if it is too long for a message.
+fn shortened(value: &str) -> String {
+    match value.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &value[..end]),
+        None => value.into(),
     }
 }
 
@@ -210,6 +248,11 @@ mod tests {
         let cases = [
             ("A", "1", Ok(())),
             ("a", "2", Err("cannot redefine 'a': it is '1' since t.conf:1")),
+            (
+                "long",
+                "2",
+                Err(&format!("cannot redefine 'long': it is '{}...' since", "é".repeat(80))),
+            ),
             ("e", "", Ok(())),
             // The text as written is compared with the value it once gave.
             ("d", "$$a", Err("cannot redefine 'd': it is '$a' since t.conf:1")),
@@ -221,7 +264,9 @@ mod tests {
             ("\u{212a}", "", Ok(())),
         ];
         for (name, raw, expected) in cases {
-            let result = defines().define(name, raw, at(2), &environment);
+            let mut defines = defines();
+            defines.define("long", &"é".repeat(200), at(1), &environment).expect("a new name");
+            let result = defines.define(name, raw, at(2), &environment);
             match (result, expected) {
                 (Ok(()), Ok(())) => {}
                 (Err(kind), Err(message)) => {

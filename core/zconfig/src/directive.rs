@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::ErrorKind;
 use crate::line::is_space;
-use crate::parse::{At, INCLUDE_DEPTH_MAX, Reader, unreadable};
+use crate::parse::{At, INCLUDE_DEPTH_MAX, Reader};
 use crate::tree::Import;
 
 impl Reader<'_> {
@@ -46,7 +46,7 @@ impl Reader<'_> {
         }
     }
 
-    fn included(&self, from: &Path, target: &str) -> Result<(Arc<Path>, Vec<u8>), ErrorKind> {
+    fn included(&mut self, from: &Path, target: &str) -> Result<(Arc<Path>, Vec<u8>), ErrorKind> {
         let path = self.loader.resolve(from, target)?;
         if let Some(first) = self.files.iter().position(|open| **open == *path) {
             let round = self.files[first..].iter().map(|file| PathBuf::from(&**file));
@@ -55,7 +55,7 @@ impl Reader<'_> {
         if self.files.len() > INCLUDE_DEPTH_MAX {
             return Err(ErrorKind::IncludeDepth(INCLUDE_DEPTH_MAX));
         }
-        let bytes = self.loader.read(&path).map_err(|error| unreadable(&path, &error))?;
+        let bytes = self.load(&path)?;
         Ok((path.into(), bytes))
     }
 

@@ -147,6 +147,10 @@ pub enum ErrorKind {
     /// `%import` of what is no dotted name.
     #[error("illegal schema component name: '{0}'")]
     IllegalImport(String),
+    /// Files, each time that they are included, and values come to more than so many bytes: a
+    /// `%define` that doubles another again and again, say.
+    #[error("the conf comes to more than {} MB, with what is included and what '$' stands for", .0 >> 20)]
+    TooLong(usize),
     /// The file has more errors; they are not looked for.
     #[error("too many errors; the rest of the conf is not looked at")]
     TooMany,

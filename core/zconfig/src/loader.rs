@@ -1,9 +1,11 @@
 //! Where text and environment come from. The parser asks a [`Loader`] and does no I/O itself.
 
 use std::collections::HashMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
+use crate::define::TEXT_BYTES_MAX;
 use crate::error::ErrorKind;
 use crate::line::is_space;
 
@@ -44,7 +46,10 @@ impl FsLoader {
 
 impl Loader for FsLoader {
     fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(file)
+        // A device may have no end; of what is too long no more is wanted than shows it.
+        let mut bytes = Vec::new();
+        File::open(file)?.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn variable(&self, name: &str) -> Option<String> {

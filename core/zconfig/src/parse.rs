@@ -18,6 +18,9 @@ pub const INCLUDE_DEPTH_MAX: usize = 64;
 /// After so many errors the rest is not looked at.
 const ERRORS_MAX: usize = 100;
 
+/// What a file counts at least, of [`TEXT_BYTES_MAX`](crate::TEXT_BYTES_MAX): to open many takes time, whatever is in them.
+const FILE_BYTES_MIN: usize = 4 << 10;
+
 /// Reads one file with everything that it includes.
 ///
 /// # Errors
@@ -39,6 +42,8 @@ pub struct Reader<'l> {
     nesting: Nesting,
     sources: Sources,
     errors: Vec<Error>,
+    /// The last error was the last one that is looked for.
+    stopped: bool,
 }
 
 /// The line that is being read.
@@ -60,6 +65,7 @@ impl<'l> Reader<'l> {
             nesting: Nesting::default(),
             sources: Sources::default(),
             errors: Vec::new(),
+            stopped: false,
         }
     }
 
@@ -69,9 +75,9 @@ impl<'l> Reader<'l> {
         let at = Pos { file: path.clone(), line: 0, column: 0 };
         let root = Section::open(String::new(), None, at.clone());
         self.nesting.open(root.clone(), false);
-        match self.loader.read(file) {
+        match self.load(file) {
             Ok(bytes) => self.bytes(path, &bytes),
-            Err(error) => self.error(at, 1, unreadable(file, &error)),
+            Err(kind) => self.error(at, 1, kind),
         }
         let root = self.nesting.finish().unwrap_or(root);
         Tree { root, imports: std::mem::take(&mut self.imports) }
@@ -87,6 +93,13 @@ impl<'l> Reader<'l> {
     #[must_use]
     pub fn sources(&self) -> &Sources {
         &self.sources
+    }
+
+    /// What is in a file, and counts as text.
+    pub(crate) fn load(&mut self, file: &Path) -> Result<Vec<u8>, ErrorKind> {
+        let bytes = self.loader.read(file).map_err(|error| unreadable(file, &error))?;
+        self.defines.spend(bytes.len().max(FILE_BYTES_MIN))?;
+        Ok(bytes)
     }
 
     pub(crate) fn bytes(&mut self, path: Arc<Path>, bytes: &[u8]) {
@@ -113,7 +126,7 @@ impl<'l> Reader<'l> {
         let mut level = self.nesting.level();
         let mut at = At { file: path, number: 0, line: "" };
         for line in text.split_inclusive('\n') {
-            if self.errors.len() >= ERRORS_MAX {
+            if self.stopped {
                 break;
             }
             at = At { file: path, number: at.number.saturating_add(1), line };
@@ -178,7 +191,13 @@ impl<'l> Reader<'l> {
     /// `raw`, a part of the line, with its references replaced.
     pub(crate) fn substituted(&mut self, at: &At<'_>, raw: &str) -> Option<String> {
         let loader = self.loader;
-        match self.defines.substitute(raw, &|name| loader.variable(name)) {
+        let environment = |name: &str| loader.variable(name);
+        let whole = |kind| Fault { kind, range: 0..raw.len() };
+        let value = self.defines.substitute(raw, &environment).and_then(|value| {
+            self.defines.spend(value.len().saturating_sub(raw.len())).map_err(whole)?;
+            Ok(value)
+        });
+        match value {
             Ok(value) => Some(value),
             Err(Fault { kind, range }) => {
                 self.unless_expected(at, raw.get(range).unwrap_or(raw), kind);
@@ -203,11 +222,13 @@ impl<'l> Reader<'l> {
     }
 
     fn error(&mut self, at: Pos, width: u32, kind: ErrorKind) {
-        if self.errors.len() + 1 < ERRORS_MAX {
-            self.errors.push(Error { at, width, kind });
-        } else if self.errors.len() < ERRORS_MAX {
-            self.errors.push(Error { at, width, kind: ErrorKind::TooMany });
+        if self.stopped {
+            return;
         }
+        let is_last = self.errors.len() + 1 == ERRORS_MAX;
+        let kind = if is_last { ErrorKind::TooMany } else { kind };
+        self.stopped = is_last || matches!(kind, ErrorKind::TooLong(_));
+        self.errors.push(Error { at, width, kind });
     }
 }
 
@@ -225,7 +246,7 @@ impl At<'_> {
 }
 
 /// What the system says when a file cannot be read, for people.
-pub(crate) fn unreadable(path: &Path, error: &io::Error) -> ErrorKind {
+fn unreadable(path: &Path, error: &io::Error) -> ErrorKind {
     let why = match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".into(),
         io::ErrorKind::PermissionDenied => "permission denied".into(),

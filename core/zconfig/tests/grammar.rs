@@ -209,6 +209,44 @@ fn includes_go_sixty_four_deep() {
     assert_eq!(run(&chain(65)), ["f64:1:10: %include goes deeper than 64 files"]);
 }
 
+/// The error behind `"z.conf:"`, of a conf that must have one.
+fn too_long(files: &[(&str, &str)]) -> String {
+    let found = errors(files);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("the conf comes to more than 64 MB"), "{found:?}");
+    found[0].clone()
+}
+
+#[test]
+fn a_value_that_doubles_again_and_again_ends_somewhere() {
+    let double = |i: usize| format!("%define x{} $x{}$x{}\n", i + 1, i, i);
+    let doubled: String = (0..60).map(double).collect();
+    let found = too_long(&[("z.conf", &format!("%define x0 0123456789abcdef\n{doubled}<a>\n"))]);
+    assert!(found.starts_with("z.conf:22:9: "), "{found}");
+    let keys = "k $x16\n".repeat(100);
+    let doubled: String = (0..16).map(double).collect();
+    let found = too_long(&[("z.conf", &format!("%define x0 0123456789abcdef\n{doubled}{keys}"))]);
+    assert!(found.starts_with("z.conf:79:3: "), "{found}");
+}
+
+#[test]
+fn files_that_include_others_twice_end_somewhere() {
+    let names: Vec<_> = (0..=40).map(|i| format!("f{i}")).collect();
+    let twice = |i: usize| format!("%include f{}\n", i + 1).repeat(2);
+    let texts: Vec<_> = (0..40).map(twice).chain([String::new()]).collect();
+    let files: Vec<_> =
+        names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    too_long(&files);
+}
+
+#[test]
+fn a_file_without_an_end_is_not_read_to_it() {
+    let loader = switchboard_zconfig::FsLoader::default();
+    let errors = parse("/dev/zero".as_ref(), &loader).expect_err("it has no end");
+    let message = "/dev/zero: the conf comes to more than 64 MB";
+    assert!(errors.len() == 1 && errors[0].to_string().starts_with(message), "{errors:?}");
+}
+
 #[test]
 fn a_byte_that_is_not_utf8_is_named_with_its_line() {
     let mut memory = Memory::default();
