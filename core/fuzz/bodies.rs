@@ -1,6 +1,9 @@
 //! What each fuzz target does with its bytes, and what must hold whatever they are.
 //! Ordinary tests run the same on the corpora.
 
+use std::io;
+use std::path::Path;
+
 use switchboard_protocol::{self as protocol, Reader, Side};
 use switchboard_websocket::deflate::{Agreed, Deflater, Engine, WindowBits};
 use switchboard_websocket::handshake::deflate::{Mode, Offer, Policy};
@@ -9,6 +12,7 @@ use switchboard_websocket::{
     CONTROL_BYTES_MAX, CloseFrame, Decoder, Event, FrameHeader, HEADER_BYTES_MAX, Kind, Limits,
     OpCode, ProtocolError, Role, encode_header,
 };
+use switchboard_zconfig::{self as zconfig, Pos, Section, Sources};
 
 /// Runs the target of this name.
 pub(crate) fn run(target: &str, data: &[u8]) {
@@ -19,6 +23,7 @@ pub(crate) fn run(target: &str, data: &[u8]) {
         "handshake" => handshake(data),
         "close_payload" => close_payload(data),
         "protocol_frames" => protocol_frames(data),
+        "conf_text" => conf_text(data),
         other => panic!("there is no target {other}"),
     }
 }
@@ -198,4 +203,57 @@ fn frames<'a>(side: Side, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Str
         }
     }
     seen
+}
+
+/// Files `0`, `1` and so on, between NUL bytes.
+struct Files<'a>(Vec<&'a [u8]>);
+
+impl zconfig::Loader for Files<'_> {
+    fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
+        let number = file.to_str().and_then(|name| name.parse::<usize>().ok());
+        let bytes = number.and_then(|number| self.0.get(number));
+        bytes.map(|bytes| bytes.to_vec()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "HOME").then(|| "/home/me".into())
+    }
+}
+
+/// Whatever is read or refused has a place in the text, and each error a sentence.
+fn conf_text(data: &[u8]) {
+    let files = Files(data.split(|byte| *byte == 0).collect());
+    let mut reader = zconfig::Reader::new(&files);
+    let tree = reader.read("0".as_ref());
+    let sources = reader.sources();
+    in_place(&tree.root, sources);
+    for error in reader.errors() {
+        let (at, width) = (&error.at, error.width);
+        // Of a file that is not UTF-8, or too long, there is no text.
+        let is_there = sources.files().all(|file| *file != at.file) || stands(at, width, sources);
+        assert!(width > 0 && is_there, "{error} of {width}");
+        assert!(error.to_string().len() > at.to_string().len() + 10, "{error}");
+    }
+}
+
+/// Each section and key of it stands where it says.
+fn in_place(section: &Section, sources: &Sources) {
+    for section in section.sections() {
+        assert!(stands(&section.at, 1, sources) && stands(&section.end, 1, sources));
+        in_place(section, sources);
+    }
+    for key in section.keys() {
+        let line = sources.line(&key.at).expect("a line");
+        let column = |at: &Pos| at.column as usize - 1;
+        let from = |at| line.chars().skip(column(at)).collect::<String>();
+        assert!(from(&key.at).starts_with(&key.key), "{line:?}: {key:?}");
+        assert!(from(&key.value_at).starts_with(&key.raw), "{line:?}: {key:?}");
+    }
+}
+
+/// So many characters are there; an end of line is none, but something may be missing there.
+fn stands(at: &Pos, width: u32, sources: &Sources) -> bool {
+    let Some(line) = sources.line(at) else { return false };
+    let (before, width) = (at.column as usize - 1, width as usize);
+    before + width <= line.chars().count().max(before + 1)
 }

@@ -105,9 +105,9 @@ impl<'l> Reader<'l> {
     pub(crate) fn bytes(&mut self, path: Arc<Path>, bytes: &[u8]) {
         match std::str::from_utf8(bytes) {
             Ok(text) => {
-                let text: Arc<str> = text.into();
+                let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(text).into();
                 self.sources.add(&path, &text);
-                self.text(&path, text.strip_prefix('\u{feff}').unwrap_or(&text));
+                self.text(&path, &text);
             }
             Err(error) => {
                 let (good, bad) = bytes.split_at(error.valid_up_to());
