@@ -142,6 +142,9 @@ fn serve(conf: &Conf) -> ExitCode {
         Err(status) => return status,
     };
     log::start(settings.log_level);
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
     match server::serve(&settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -158,7 +161,7 @@ fn check(conf: &Conf) -> ExitCode {
     };
     log::start(LogLevel::Off);
     let server::Checked { problems, warnings } = server::check(&settings);
-    for warning in warnings {
+    for warning in settings.warnings.iter().chain(&warnings) {
         eprintln!("warning: {warning}");
     }
     if problems.is_empty() {

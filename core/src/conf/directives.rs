@@ -1,6 +1,7 @@
 //! The table of directives: every section and key of the conf, with type, default and a sentence.
 
 use super::schema::Fallback::{Computed, Default, Off, Required};
+use super::schema::Reload::{Generation, Restart};
 use super::schema::{Child, Key, Kind, Naming, Role, SectionType};
 
 /// What stands outside all sections.
@@ -11,12 +12,14 @@ pub static ROOT: SectionType = SectionType {
         Key::new("instancehome", Kind::Path, Computed("."))
             .doc("Relative paths start here; the default is the directory of this file."),
         Key::new("clienthome", Kind::Path, Computed("var"))
+            .reload(Restart)
             .doc("Where the host keeps its own files; the default is var below instancehome."),
         Key::new("plugin-path", Kind::Path, Computed("var/plugins")).many().doc(
             "Directories searched for lib<name>.so and <name>.so, in this order; \
                   the default is plugins below clienthome.",
         ),
         Key::new("worker-threads", Kind::Whole(0, 1024), Default("0"))
+            .reload(Restart)
             .doc("Threads that serve connections; 0 is one for each core."),
         Key::new("debug-mode", Kind::Boolean, Default("off"))
             .doc("Responses that refuse a request say why."),
@@ -189,20 +192,26 @@ static EXTERNAL: SectionType = SectionType {
     name: "external",
     naming: Naming::None,
     keys: &[
-        Key::new("program", Kind::Words, Off("bin/feed --quiet")).doc(
+        Key::new("program", Kind::Words, Off("bin/feed --quiet")).reload(Generation).doc(
             "What the host starts and looks after, and its arguments between blanks; it is found \
                   below instancehome if it has a '/', else in the PATH.",
         ),
         Key::new("argument", Kind::Words, Off("--title=The feed"))
+            .reload(Generation)
+            .secret()
             .many()
             .doc("One more argument of the program, taken as it is: it may have blanks."),
         Key::new("socket", Kind::Path, Off("var/feed.sock"))
+            .reload(Generation)
             .doc("A Unix socket on which a program listens that the host does not start."),
         Key::new("start-timeout", Kind::Time, Default("10s"))
+            .reload(Generation)
             .doc("How long the program has until it says that it is ready."),
         Key::new("stop-timeout", Kind::Time, Default("5s"))
+            .reload(Generation)
             .doc("How long it has to end by itself, and then how long after a SIGTERM."),
         Key::new("drain-timeout", Kind::Time, Default("1s"))
+            .reload(Generation)
             .doc("How long it has for last words to its clients when the host stops."),
     ],
     sections: &[part(&CONFIG)],
@@ -214,24 +223,29 @@ static FORWARD: SectionType = SectionType {
     name: "forward",
     naming: Naming::None,
     keys: &[
-        Key::new("url", Kind::Url, Required("ws://127.0.0.1:9000/app")).doc(
+        Key::new("url", Kind::Url, Required("ws://127.0.0.1:9000/app")).reload(Generation).doc(
             "The server that answers: ws://HOST:PORT/PATH, the same with wss:// for TLS, or \
                   ws+unix:/PATH/OF/SOCKET:/PATH for one on a Unix socket, below instancehome if \
                   its path does not begin with a '/'.",
         ),
-        Key::new("ca", Kind::Path, Off("etc/ca.pem")).doc(
+        Key::new("ca", Kind::Path, Off("etc/ca.pem")).reload(Generation).doc(
             "A file in PEM with the certificates that may sign that of a wss:// server; without \
                   it those that the system trusts.",
         ),
         Key::new("append-path", Kind::Boolean, Default("on"))
+            .reload(Generation)
             .doc("What is left of the path below the prefix, and the query, go behind the url."),
         Key::new("connect-timeout", Kind::Time, Default("5s"))
+            .reload(Generation)
             .doc("How long the server has to take the connection and to answer the handshake."),
-        Key::new("forward-header", Kind::PassedHeader, Default("User-Agent")).many().doc(
-            "Headers that are passed on as they came, those of the request and those of the \
+        Key::new("forward-header", Kind::PassedHeader, Default("User-Agent"))
+            .reload(Generation)
+            .many()
+            .doc(
+                "Headers that are passed on as they came, those of the request and those of the \
                   server's answer; Origin, and X-Forwarded-For, -Proto, -Host and -Prefix are \
                   always sent.",
-        ),
+            ),
     ],
     sections: &[],
     free: false,
@@ -257,7 +271,7 @@ static STATIC: SectionType = SectionType {
 static ADMIN: SectionType = SectionType {
     name: "admin",
     naming: Naming::None,
-    keys: &[Key::new("socket-name", Kind::Path, Computed("var/admin.sock")).doc(
+    keys: &[Key::new("socket-name", Kind::Path, Computed("var/admin.sock")).reload(Restart).doc(
         "The path of the Unix socket, which only the host's user and root may use; the default is \
                   admin.sock below clienthome.",
     )],

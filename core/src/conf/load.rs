@@ -92,8 +92,8 @@ fn settings(
     user_home: Option<PathBuf>,
     faults: &mut Faults,
 ) -> Option<Settings> {
-    let mut places = Places::default();
-    let mut walk = Walk { faults, places: &mut places };
+    let (mut places, mut warnings) = (Places::default(), Vec::new());
+    let mut walk = Walk { faults, places: &mut places, warnings: &mut warnings };
     let mut figment = Figment::new();
     for tree in trees {
         figment = figment.merge(Layer("conf", walk.layer(tree)));
@@ -114,7 +114,8 @@ fn settings(
     match figment.extract::<RawConf>() {
         Ok(raw) => {
             let home = home_of(file);
-            Some(Settling { faults, places: &places, file: whole, home, user_home }.settle(raw))
+            let settling = Settling { faults, places: &places, file: whole, home, user_home };
+            Some(Settings { warnings, ..settling.settle(raw) })
         }
         // The schema and the structures that serde fills differ: no conf should get here.
         Err(found) => {

@@ -72,6 +72,9 @@ pub struct Settings {
     pub admin: Option<AdminSettings>,
     /// What all this was read from: the conf file, then what it includes and what lies in `conf.d`.
     pub conf_files: Vec<ConfFile>,
+    /// What is well and somebody should see to, as `FILE:LINE: DIRECTIVE: ...`: keys that are
+    /// deprecated.
+    pub warnings: Vec<String>,
 }
 
 /// A file that was read at the start.

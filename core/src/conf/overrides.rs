@@ -88,6 +88,12 @@ impl Walk<'_> {
     }
 }
 
+/// What stands before the `=` of a text that was understood.
+pub(super) fn path(text: &str) -> &str {
+    let value = steps(text).map_or(0, |(_, value)| value.len() + 1);
+    &text[..text.len() - value]
+}
+
 /// Splits `a/b[/name]/key=value`; what is in brackets is one word.
 fn steps(text: &str) -> Result<(Vec<Step>, &str), String> {
     let usage = || "expected PATH/KEY=VALUE, such as limits/max-message-size=2MB".to_string();

@@ -7,6 +7,8 @@ use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
 use switchboard_zconfig::Pos;
 
+use super::overrides;
+
 /// Where something is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
@@ -32,6 +34,16 @@ impl fmt::Display for Place {
             Self::File(at, _) => at.fmt(f),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Override(text) => write!(f, "-X {text}"),
+        }
+    }
+}
+
+impl Place {
+    /// The same for eyes that may not see a secret: without what `-X` sets.
+    pub(super) fn without_value(&self) -> Self {
+        match self {
+            Self::Override(text) => Self::Override(overrides::path(text).into()),
+            place => place.clone(),
         }
     }
 }

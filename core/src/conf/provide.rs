@@ -18,6 +18,8 @@ pub(super) const NAME: &str = "%name";
 pub(super) struct Walk<'w> {
     pub(super) faults: &'w mut Faults,
     pub(super) places: &'w mut Places,
+    /// What is well, and somebody should see to it.
+    pub(super) warnings: &'w mut Vec<String>,
 }
 
 /// The section that is being walked.
@@ -95,6 +97,11 @@ impl Walk<'_> {
 
     /// A value of `key`; in place of a wrong one, which is reported, one that does no harm.
     pub(super) fn value(&mut self, key: &Key, text: &str, place: Place, directive: &str) -> Value {
+        if let Some(instead) = key.deprecated {
+            let at = place.without_value();
+            self.warnings
+                .push(format!("{at}: {directive}: is deprecated; write {instead} instead"));
+        }
         let good = match key.kind.check(text) {
             Ok(()) => text,
             Err(wrong) => {
@@ -232,4 +239,47 @@ fn value_place(line: &Line) -> Place {
 
 fn width(text: &str) -> u32 {
     u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use switchboard_zconfig::{FsLoader, Reader};
+
+    use super::*;
+    use crate::conf::schema::{Fallback, Kind};
+
+    static OWN: SectionType = SectionType {
+        name: "",
+        naming: Naming::None,
+        keys: &[
+            Key::new("size", Kind::ByteSize, Fallback::Default("1MB")),
+            Key::new("old-size", Kind::ByteSize, Fallback::Off("1MB")).deprecated("'size'"),
+        ],
+        sections: &[],
+        free: false,
+        doc: "A table of the test's own.",
+    };
+
+    #[test]
+    fn a_deprecated_key_is_taken_with_a_warning() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("zope.conf");
+        std::fs::write(&file, "size 1KB\nOLD-size 2KB\n").unwrap();
+        let loader = FsLoader::default();
+        let tree = Reader::new(&loader).read(&file);
+        let (mut faults, mut places, mut warnings) = Default::default();
+        let mut walk = Walk { faults: &mut faults, places: &mut places, warnings: &mut warnings };
+        let values = walk.inside(&tree.root, &OWN, Role::Part, String::new());
+        let place = Place::Override("old-size=3KB".into());
+        walk.value(&OWN.keys[1], "3KB", place, "old-size");
+        assert_eq!(values["old-size"].as_str(), Some("2KB"));
+        let instead = "is deprecated; write 'size' instead";
+        let expected = [
+            format!("{}:2: OLD-size: {instead}", file.display()),
+            format!("-X old-size: old-size: {instead}"),
+        ];
+        assert_eq!(warnings, expected);
+        let nothing = faults.finish(&Default::default(), Some(()));
+        assert_eq!(nothing, Ok(()));
+    }
 }

@@ -17,7 +17,8 @@ pub struct SectionType {
     pub keys: &'static [Key],
     /// The sections inside it.
     pub sections: &'static [Child],
-    /// Any key is taken, any number of times and with its case kept.
+    /// Any key is taken, any number of times and with its case kept. It is the endpoint's own, so
+    /// it takes a [`Reload::Generation`] to change it.
     pub free: bool,
     /// One sentence.
     pub doc: &'static str,
@@ -71,8 +72,26 @@ pub struct Key {
     pub top_only: bool,
     /// What holds without it.
     pub fallback: Fallback,
+    /// What it takes to change it.
+    pub reload: Reload,
+    /// Its values are never shown.
+    pub secret: bool,
+    /// It is still taken, with a warning that says what to write instead.
+    pub deprecated: Option<&'static str>,
     /// One sentence.
     pub doc: &'static str,
+}
+
+/// What it takes until a changed value holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reload {
+    /// A reload; what is running goes on with the new value.
+    InPlace,
+    /// A reload; the endpoint gets a new instance, and the clients of the old one follow its
+    /// `on-upgrade`.
+    Generation,
+    /// A new start of the host.
+    Restart,
 }
 
 /// What holds if a key is not given. The text of each is a valid value.
@@ -154,9 +173,20 @@ impl Role {
 }
 
 impl Key {
-    /// A key that may be given once; the other fields by the methods below.
+    /// A key that may be given once, changes in place and is no secret; the other fields by the
+    /// methods below.
     pub(super) const fn new(name: &'static str, kind: Kind, fallback: Fallback) -> Self {
-        Self { name, kind, many: false, top_only: false, fallback, doc: "" }
+        Self {
+            name,
+            kind,
+            many: false,
+            top_only: false,
+            fallback,
+            reload: Reload::InPlace,
+            secret: false,
+            deprecated: None,
+            doc: "",
+        }
     }
 
     pub(super) const fn many(self) -> Self {
@@ -165,6 +195,21 @@ impl Key {
 
     pub(super) const fn top_only(self) -> Self {
         Self { top_only: true, ..self }
+    }
+
+    pub(super) const fn reload(self, reload: Reload) -> Self {
+        Self { reload, ..self }
+    }
+
+    pub(super) const fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    /// The same, deprecated: `instead` is what to write in its place, as a sentence has it. That it
+    /// was given is a warning of the conf.
+    #[must_use]
+    pub const fn deprecated(self, instead: &'static str) -> Self {
+        Self { deprecated: Some(instead), ..self }
     }
 
     pub(super) const fn doc(self, doc: &'static str) -> Self {

@@ -70,6 +70,7 @@ impl Settling<'_> {
             https: self.https(raw.http, &listeners),
             admin,
             conf_files: Vec::new(),
+            warnings: Vec::new(),
             instance_home: self.home,
             client_home,
             limits,

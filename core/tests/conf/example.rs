@@ -114,6 +114,8 @@ fn the_schema_is_sound() {
         for key in section.keys {
             assert!(key.doc.ends_with('.'), "{}", key.name);
             assert!(key.kind.check(key.fallback.shown()).is_ok(), "{}", key.name);
+            // What stands in place of a secret is a value too, so what is shown is a conf.
+            assert!(!key.secret || key.kind.check("(hidden)").is_ok(), "{}", key.name);
         }
         for child in section.sections {
             assert!(section.key(child.section.name).is_none() || section.name == "websocket");
