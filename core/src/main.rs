@@ -3,13 +3,13 @@
 mod allocator;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use switchboard::admin::Question;
-use switchboard::conf::{self, LogLevel, Settings};
+use switchboard::conf::{self, ConfErrors, LogLevel, Settings};
 use switchboard::endpoint::plugin;
 use switchboard::{admin, bench, connect, library, log, server, tree};
 
@@ -73,6 +73,18 @@ enum Command {
 enum ConfCommand {
     /// The parsed text alone, whatever its keys may mean
     Tree(tree::Options),
+    /// What holds: every directive with its value after all layers, as a conf
+    #[command(after_long_help = conf::SHOW_HELP)]
+    Show {
+        #[command(flatten)]
+        conf: Conf,
+        /// In JSON, with the origin of each value
+        #[arg(long)]
+        json: bool,
+        /// Says before each line where it is from
+        #[arg(long)]
+        origin: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -123,6 +135,7 @@ fn main() -> ExitCode {
                 BAD_CONF.into()
             }
         }
+        Some(Command::Conf(ConfCommand::Show { conf, json, origin })) => show(&conf, json, origin),
         Some(Command::Status(how)) => ask(&how, &Question::Status),
         Some(Command::Connections { ask: how, endpoint, limit }) => {
             ask(&how, &Question::Connections { endpoint, limit })
@@ -174,6 +187,26 @@ fn check(conf: &Conf) -> ExitCode {
     BAD_CONF.into()
 }
 
+fn show(conf: &Conf, json: bool, origin: bool) -> ExitCode {
+    match conf::effective(&conf.conf, environment(), &conf.set) {
+        Ok(effective) if json => print(&effective.json()),
+        Ok(effective) => print(&effective.text(origin)),
+        Err(errors) => bad_conf(&errors),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever closed the pipe wants no more of it.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("switchboard: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
 fn ask(ask: &Ask, question: &Question) -> ExitCode {
     if let Some(socket) = &ask.options.socket {
         return admin::run(socket, &ask.options, question);
@@ -195,10 +228,12 @@ fn ask(ask: &Ask, question: &Question) -> ExitCode {
 }
 
 fn load(conf: &Conf) -> Result<Settings, ExitCode> {
-    conf::load(&conf.conf, environment(), &conf.set).map_err(|errors| {
-        eprint!("{}", conf::render(&errors, std::io::stderr().is_terminal()));
-        BAD_CONF.into()
-    })
+    conf::load(&conf.conf, environment(), &conf.set).map_err(|errors| bad_conf(&errors))
+}
+
+fn bad_conf(errors: &ConfErrors) -> ExitCode {
+    eprint!("{}", conf::render(errors, std::io::stderr().is_terminal()));
+    BAD_CONF.into()
 }
 
 /// The variables that are text; one that is not cannot stand in a conf.

@@ -95,7 +95,7 @@ fn unless_zero(time: Duration) -> Option<Duration> {
 }
 
 /// `4MB` rather than 4194304, where it is that.
-fn size(bytes: usize) -> String {
+pub(super) fn size(bytes: usize) -> String {
     let units = [(1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")];
     let whole = |(unit, _): &&(usize, &str)| bytes >= *unit && bytes.is_multiple_of(*unit);
     units.iter().find(whole).map_or(bytes.to_string(), |(u, name)| format!("{}{name}", bytes / u))

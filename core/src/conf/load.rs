@@ -7,7 +7,6 @@ use figment::value::{Dict, Map};
 use figment::{Figment, Metadata, Profile, Provider};
 use switchboard_zconfig::{FsLoader, Pos, Reader, Tree};
 
-use super::Settings;
 use super::complete::Completion;
 use super::error::{ConfErrors, Faults};
 use super::noted::Noted;
@@ -17,12 +16,21 @@ use super::provide::Walk;
 use super::raw::RawConf;
 use super::schema::{ROOT, Role};
 use super::settle::{Settling, home_of};
+use super::{Effective, Settings};
 
 /// The directory beside the conf file whose `*.conf` are layers over it.
 const DROP_INS: &str = "conf.d";
 
 /// One layer, whose values carry their own tags already.
 struct Layer(&'static str, Dict);
+
+/// A conf that was found good.
+struct Loaded {
+    settings: Settings,
+    /// All layers in one.
+    figment: Figment,
+    places: Places,
+}
 
 /// Reads `file`, what lies in `conf.d` beside it, the variables `SWITCHBOARD__SECTION__KEY` of
 /// `environment` and the `-X` texts of `overrides`, each over what comes before.
@@ -35,6 +43,28 @@ pub fn load(
     environment: impl Iterator<Item = (String, String)>,
     overrides: &[String],
 ) -> Result<Settings, ConfErrors> {
+    layers(file, environment, overrides).map(|loaded| loaded.settings)
+}
+
+/// Reads the same, for what every directive says and which layer says it.
+///
+/// # Errors
+///
+/// Everything that is wrong with any of them.
+pub fn effective(
+    file: &Path,
+    environment: impl Iterator<Item = (String, String)>,
+    overrides: &[String],
+) -> Result<Effective, ConfErrors> {
+    let Loaded { settings, figment, places } = layers(file, environment, overrides)?;
+    Ok(Effective::new(&values(&figment), &places, &settings))
+}
+
+fn layers(
+    file: &Path,
+    environment: impl Iterator<Item = (String, String)>,
+    overrides: &[String],
+) -> Result<Loaded, ConfErrors> {
     let mut environment: Vec<_> = environment.collect();
     environment.sort();
     let loader = Noted::new(FsLoader::new(environment.iter().cloned()));
@@ -43,9 +73,10 @@ pub fn load(
     let trees = read(file, &mut reader, &mut faults);
     let user_home = user_home(&environment);
     environment.retain(|(name, _)| name.starts_with(VARIABLE_PREFIX));
-    let settings = settings(file, &trees, &environment, overrides, user_home, &mut faults);
-    let settings = faults.finish(reader.sources(), settings)?;
-    Ok(Settings { conf_files: loader.into_files(), ..settings })
+    let loaded = united(file, &trees, &environment, overrides, user_home, &mut faults);
+    let mut loaded = faults.finish(reader.sources(), loaded)?;
+    loaded.settings.conf_files = loader.into_files();
+    Ok(loaded)
 }
 
 /// The home directory of whoever starts the host: by the variable, else as the system knows it.
@@ -84,14 +115,14 @@ fn drop_ins(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn settings(
+fn united(
     file: &Path,
     trees: &[Tree],
     environment: &[(String, String)],
     overrides: &[String],
     user_home: Option<PathBuf>,
     faults: &mut Faults,
-) -> Option<Settings> {
+) -> Option<Loaded> {
     let (mut places, mut warnings) = (Places::default(), Vec::new());
     let mut walk = Walk { faults, places: &mut places, warnings: &mut warnings };
     let mut figment = Figment::new();
@@ -115,7 +146,8 @@ fn settings(
         Ok(raw) => {
             let home = home_of(file);
             let settling = Settling { faults, places: &places, file: whole, home, user_home };
-            Some(Settings { warnings, ..settling.settle(raw) })
+            let settings = Settings { warnings, ..settling.settle(raw) };
+            Some(Loaded { settings, figment, places })
         }
         // The schema and the structures that serde fills differ: no conf should get here.
         Err(found) => {

@@ -7,6 +7,8 @@
 //! every value; `complete` adds the defaults; serde fills `raw` with values of each `datatype`;
 //! `settle` checks what they mean together. What is wrong is collected on the way as an
 //! [`ConfErrors`].
+//!
+//! Back to text goes [`Effective`], which is a whole conf as the host understands it.
 
 mod admin;
 mod complete;
@@ -24,14 +26,16 @@ mod provide;
 mod raw;
 pub mod schema;
 mod settle;
+mod show;
 mod suggest;
 mod target;
 mod unknown;
 
 pub use datatype::Wrong;
 pub use error::{ConfError, ConfErrors, render};
-pub use load::load;
+pub use load::{effective, load};
 pub use program::NoProgram;
+pub use show::{Effective, HELP as SHOW_HELP};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

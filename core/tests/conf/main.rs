@@ -10,4 +10,6 @@ mod example;
 
 mod many;
 
+mod show;
+
 mod support;

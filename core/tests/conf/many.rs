@@ -6,7 +6,7 @@ use crate::example::all_on;
 use crate::support::{Instance, LISTENER};
 
 /// The lines of `text` with some dropped, doubled, swapped, cut or joined, by the bits of `seed`.
-fn mutated(text: &str, mut seed: u64) -> String {
+pub(crate) fn mutated(text: &str, mut seed: u64) -> String {
     let mut next = |below: usize| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as usize % below

@@ -21,6 +21,7 @@ mod offers;
 mod order;
 mod plugins;
 mod promises;
+mod show;
 mod soak;
 mod stop;
 mod support;
