@@ -85,6 +85,8 @@ enum ConfCommand {
         #[arg(long)]
         origin: bool,
     },
+    /// Every directive that there is, in Markdown: docs/conf-reference.md
+    Reference,
 }
 
 #[derive(Debug, Args)]
@@ -136,6 +138,7 @@ fn main() -> ExitCode {
             }
         }
         Some(Command::Conf(ConfCommand::Show { conf, json, origin })) => show(&conf, json, origin),
+        Some(Command::Conf(ConfCommand::Reference)) => print(&conf::reference()),
         Some(Command::Status(how)) => ask(&how, &Question::Status),
         Some(Command::Connections { ask: how, endpoint, limit }) => {
             ask(&how, &Question::Connections { endpoint, limit })

@@ -54,7 +54,7 @@ static LISTENER: SectionType = SectionType {
     ],
     sections: &[Child { section: &SSL, role: Role::Switch }],
     free: false,
-    doc: "An address that the host listens on.",
+    doc: "An address that the host listens on; there is at least one.",
 };
 
 static SSL: SectionType = SectionType {
@@ -201,9 +201,10 @@ static EXTERNAL: SectionType = SectionType {
             .secret()
             .many()
             .doc("One more argument of the program, taken as it is: it may have blanks."),
-        Key::new("socket", Kind::Path, Off("var/feed.sock"))
-            .reload(Generation)
-            .doc("A Unix socket on which a program listens that the host does not start."),
+        Key::new("socket", Kind::Path, Off("var/feed.sock")).reload(Generation).doc(
+            "A Unix socket on which a program listens that the host does not start; it stands \
+                  in place of program.",
+        ),
         Key::new("start-timeout", Kind::Time, Default("10s"))
             .reload(Generation)
             .doc("How long the program has until it says that it is ready."),

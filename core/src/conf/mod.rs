@@ -8,7 +8,8 @@
 //! `settle` checks what they mean together. What is wrong is collected on the way as an
 //! [`ConfErrors`].
 //!
-//! Back to text goes [`Effective`], which is a whole conf as the host understands it.
+//! Back to text go [`Effective`], which is a whole conf as the host understands it, and
+//! [`reference()`], which is the schema for people.
 
 mod admin;
 mod complete;
@@ -24,6 +25,7 @@ mod place;
 mod program;
 mod provide;
 mod raw;
+mod reference;
 pub mod schema;
 mod settle;
 mod show;
@@ -35,6 +37,7 @@ pub use datatype::Wrong;
 pub use error::{ConfError, ConfErrors, render};
 pub use load::{effective, load};
 pub use program::NoProgram;
+pub use reference::reference;
 pub use show::{Effective, HELP as SHOW_HELP};
 
 use std::net::SocketAddr;

@@ -1,7 +1,8 @@
 //! Which directives there are: the shape of the table, and how to ask it.
 //!
-//! The table itself is [`ROOT`]. Parsing, checking, defaults, `conf show` and the test of
-//! `zope.conf.example` all read it; no directive is known anywhere else but as a field.
+//! The table itself is [`ROOT`]. Parsing, checking, defaults, `conf show`, `docs/conf-reference.md`
+//! and the test of `zope.conf.example` all read it; no directive is known anywhere else but as a
+//! field.
 
 use super::datatype::{self, Wrong};
 pub use super::directives::ROOT;

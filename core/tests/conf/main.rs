@@ -12,4 +12,6 @@ mod many;
 
 mod show;
 
+mod reference;
+
 mod support;

@@ -1,4 +1,5 @@
-//! `switchboard conf show` as a command. What it says is tested in `core/tests/conf`.
+//! `switchboard conf show` and `conf reference`, as commands. What they say is tested in
+//! `core/tests/conf`.
 
 use std::process::{Command, Output, Stdio};
 
@@ -51,12 +52,14 @@ fn a_conf_with_errors_is_not_shown_but_what_is_wrong_with_it() {
 fn whoever_closes_the_pipe_is_not_an_error() {
     let home = Home::new();
     home.write("zope.conf", CONF.as_bytes());
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let mut command = switchboard(&home, &["conf", "show"]);
-    let output = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said.as_str()), (Some(0), ""));
+    for arguments in [["conf", "show"], ["conf", "reference"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = switchboard(&home, &arguments);
+        let output = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.as_str()), (Some(0), ""), "{arguments:?}");
+    }
 }
 
 #[test]
@@ -68,4 +71,11 @@ fn what_could_not_be_written_is_an_error() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(said.starts_with("switchboard: No space left on device"), "{said}");
+}
+
+#[test]
+fn the_reference_goes_to_standard_output() {
+    let (status, out, err) = run(&Home::new(), &["conf", "reference"]);
+    assert_eq!((status, err.as_str()), (Some(0), ""));
+    assert_eq!(out, switchboard::conf::reference());
 }
