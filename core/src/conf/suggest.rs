@@ -19,6 +19,12 @@ pub(super) fn listed<T: AsRef<str>>(words: &[T], last: &str) -> String {
     }
 }
 
+/// `<websocket /chat>`, and `<http / >`: with `/>` at its end it would be an empty section.
+pub(super) fn header(kind: &str, name: &str) -> String {
+    let blank = if name.ends_with('/') { " " } else { "" };
+    format!("<{kind} {name}{blank}>")
+}
+
 /// `there is a`, `there are a and b`
 pub(super) fn there_is<T: AsRef<str>>(words: &[T]) -> String {
     let verb = if words.len() == 1 { "is" } else { "are" };
