@@ -5,6 +5,8 @@
 
 // The blank lines keep rustfmt from sorting them.
 
+pub mod check;
+
 pub mod server;
 
 pub mod admin;

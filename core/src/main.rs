@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use switchboard::admin::Question;
 use switchboard::conf::{self, LogLevel, Settings};
 use switchboard::endpoint::plugin;
-use switchboard::{admin, bench, connect, library, log, server, tree};
+use switchboard::{admin, bench, check, connect, library, log, server, tree};
 
 use allocator::Allocator;
 
@@ -157,7 +157,7 @@ fn check(conf: &Conf) -> ExitCode {
         Err(status) => return status,
     };
     log::start(LogLevel::Off);
-    let server::Checked { problems, warnings } = server::check(&settings);
+    let check::Checked { problems, warnings } = check::check(&settings);
     for warning in warnings {
         eprintln!("warning: {warning}");
     }
