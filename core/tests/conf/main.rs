@@ -6,6 +6,10 @@ mod layers;
 
 mod wrong;
 
+mod transcript;
+
+mod pem;
+
 mod example;
 
 mod many;

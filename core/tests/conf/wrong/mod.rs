@@ -1,23 +1,12 @@
 //! Confs that are wrong, each with the messages that it gets.
 
-mod pem;
-mod table;
-
 use switchboard::conf::render;
 
 use crate::support::{Instance, LISTENER};
 
-/// `WRONG_CONFS=write` before `cargo test` writes down what is said now: read the difference as the
-/// one who wrote the conf.
 #[test]
 fn each_wrong_conf_is_told_what_the_table_says() {
-    let (mut cases, mut changed) = (0, Vec::new());
-    for file in table::files() {
-        let (count, different) = table::check(&file);
-        cases += count;
-        changed.extend(different);
-    }
-    assert!(changed.is_empty(), "{}", changed.join("\n"));
+    let cases = crate::transcript::check("wrong/table");
     assert!(cases >= 60, "{cases}");
 }
 

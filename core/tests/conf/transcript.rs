@@ -1,4 +1,4 @@
-//! The files of the table: cases, each with a conf, a command, and what a person sees.
+//! Files of cases, each with a conf, a command, and what a person sees.
 //!
 //! A case begins with `== ` and what it is. Below stand its `zope.conf`, other files behind lines of
 //! `-- ` and their names, and behind `$ ` what a shell is told in the directory of these files. What
@@ -8,14 +8,14 @@
 use std::fmt::Write as _;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use super::pem;
+use crate::pem;
 use crate::support::{Instance, LISTENER};
 
 /// One way to be wrong.
-pub(super) struct Case {
+struct Case {
     title: String,
     /// Name and text; the first is `zope.conf`.
     files: Vec<(String, String)>,
@@ -27,8 +27,8 @@ pub(super) struct Case {
 
 /// Where the good listener is, in a case that has none.
 const GOOD_LISTENER: &str = "conf.d/listener.conf";
-/// Has the table written anew instead of compared.
-const WRITE: &str = "WRONG_CONFS";
+/// Has the files written anew instead of compared.
+const WRITE: &str = "TRANSCRIPTS";
 
 /// The cases of a file, and what stands before the first.
 fn parse(text: &str) -> (String, Vec<Case>) {
@@ -94,17 +94,27 @@ impl Case {
     }
 }
 
-/// The files of the table.
-pub(super) fn files() -> Vec<PathBuf> {
-    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conf/wrong/table");
-    let entries = table.read_dir().expect("the table").map(|entry| entry.expect("a file").path());
+/// Runs the cases of all files in `directory`, below this one. Says how many there are.
+///
+/// `TRANSCRIPTS=write` before `cargo test` writes down what is said now: read the difference as the
+/// one who wrote the conf.
+pub(crate) fn check(directory: &str) -> usize {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conf").join(directory);
+    let entries = all.read_dir().expect("files").map(|entry| entry.expect("a file").path());
     let mut files: Vec<_> = entries.collect();
     files.sort();
-    files
+    let (mut cases, mut changed) = (0, Vec::new());
+    for file in files {
+        let (count, different) = check_file(&file);
+        cases += count;
+        changed.extend(different);
+    }
+    assert!(changed.is_empty(), "{}", changed.join("\n"));
+    cases
 }
 
 /// How many cases a file has, and which of them say something else now.
-pub(super) fn check(file: &Path) -> (usize, Vec<String>) {
+fn check_file(file: &Path) -> (usize, Vec<String>) {
     let text = std::fs::read_to_string(file).expect("a file of the table");
     let (preface, cases) = parse(&text);
     let says: Vec<_> = cases.iter().map(Case::run).collect();

@@ -13,7 +13,7 @@ use crate::support::Instance;
 static FILES: OnceLock<Vec<(String, String)>> = OnceLock::new();
 
 /// `etc/good.pem` and its `etc/good.key`, another pair whose certificate has expired, and so on.
-pub(super) fn write(instance: &Instance) {
+pub(crate) fn write(instance: &Instance) {
     for (name, text) in FILES.get_or_init(make) {
         instance.write(name, text);
         let mode = Permissions::from_mode(if name.ends_with("key") { 0o600 } else { 0o644 });
