@@ -1,60 +1,78 @@
 //! `switchboard check`: tries what a conf names, short of serving.
+//!
+//! What the host does at its start is done by the same functions: certificates are read, plugins
+//! are loaded and rehearsed in a child, addresses are bound, though not listened at. A check leaves
+//! nothing behind, and a host that runs with this conf does not notice it but for one question at
+//! its control socket.
 
-use crate::admin::Socket;
+mod addresses;
+mod directories;
+mod hidden;
+mod holder;
+mod plugins;
+mod sockets;
+
+use crate::admin::running;
 use crate::conf::{EndpointSettings, Settings, WebSocketSettings};
-use crate::endpoint::plugin::rehearse;
-use crate::server::{ServeError, certificates, libraries, load, not_started, trust};
+use crate::server::{ServeError, certificates, trust};
 
-/// What a check has found.
+use addresses::Neighbour;
+use plugins::Plugins;
+
+/// What a check has found. Each is a line for a person, with its place in the conf if it has one.
 #[derive(Debug, Default)]
 pub struct Checked {
     /// The host would not start, or nobody would answer at one of its prefixes.
-    pub problems: Vec<ServeError>,
+    pub problems: Vec<String>,
     /// It would, and somebody should see to it.
     pub warnings: Vec<String>,
 }
 
-/// Tries what the conf names, short of serving: certificates are read, every plugin is found and
-/// loaded, and a child process makes an instance for each section, and every program is found.
+/// Tries what the conf names. Blocks, as long as plugins and the control socket take.
 pub fn check(settings: &Settings) -> Checked {
     let mut checked = Checked::default();
+    directories::look(settings, &mut checked);
     for certificate in certificates(settings).flatten() {
         match certificate {
             Ok(certificate) => checked.warnings.extend(certificate.warnings),
-            Err(error) => checked.problems.push(error.into()),
+            Err(error) => checked.problems.push(error.to_string()),
         }
     }
-    checked.warnings.extend(settings.websockets.iter().filter_map(no_directory));
-    let admin = settings.admin.as_ref().and_then(|admin| Socket::check(admin).err());
-    checked.problems.extend(admin.map(ServeError::from));
-    let libraries = match libraries(settings) {
-        Ok(libraries) => libraries,
-        Err(error) => {
-            checked.problems.push(error);
-            return checked;
-        }
-    };
-    let problem = |section: &WebSocketSettings| match &section.endpoint {
-        EndpointSettings::Plugin(plugin) => load(&libraries, settings, plugin)
-            .and_then(|library| {
-                rehearse(&libraries, &library, &section.mount.prefix, plugin)
-                    .map_err(not_started(plugin))
-            })
-            .err(),
-        EndpointSettings::Forward(forward) => trust(section, forward).err(),
-        EndpointSettings::External(external) => {
-            let found = external.target.program(std::env::var_os("PATH").as_deref());
-            let at = external.target_at.clone();
-            found.err().map(|source| ServeError::Program { at, source })
-        }
-    };
-    checked.problems.extend(settings.websockets.iter().filter_map(problem));
+    let found = settings.admin.as_ref().map(|admin| running(&admin.socket));
+    let neighbour = Neighbour::new(settings, found);
+    addresses::listeners(settings, &neighbour, &mut checked);
+    checked.problems.extend(addresses::admin(settings, &neighbour));
+    checked.warnings.extend(hidden::sections(settings));
+    endpoints(settings, &mut checked);
     checked
 }
 
-/// A socket that no program can listen on, as long as its directory is not there.
-fn no_directory(section: &WebSocketSettings) -> Option<String> {
-    let EndpointSettings::External(external) = &section.endpoint else { return None };
-    let directory = external.target.missing_directory()?;
-    Some(format!("{}: there is no directory {}", external.target_at, directory.display()))
+fn endpoints(settings: &Settings, checked: &mut Checked) {
+    let plugins = Plugins::new(settings, checked);
+    for section in &settings.websockets {
+        match &section.endpoint {
+            EndpointSettings::Plugin(plugin) => {
+                let tried = plugins.as_ref().map(|plugins| plugins.rehearse(section, plugin));
+                checked.problems.extend(tried.and_then(Result::err).as_ref().map(said));
+            }
+            EndpointSettings::Forward(forward) => {
+                checked.problems.extend(trust(section, forward).err().as_ref().map(said));
+            }
+            EndpointSettings::External(external) => {
+                let found = external.target.program(std::env::var_os("PATH").as_deref());
+                let missing = found.err().map(|why| format!("{}: {why}", external.target_at));
+                checked.problems.extend(missing);
+            }
+        }
+        sockets::look(section, checked);
+    }
+}
+
+fn said(error: &ServeError) -> String {
+    error.to_string()
+}
+
+/// The header of a section, for messages.
+fn header(section: &WebSocketSettings) -> String {
+    crate::conf::header("websocket", &section.mount.prefix)
 }

@@ -32,6 +32,7 @@ pub use datatype::Wrong;
 pub use error::{ConfError, ConfErrors, render};
 pub use load::load;
 pub use program::NoProgram;
+pub(crate) use suggest::{header, listed};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -47,8 +48,12 @@ pub struct Settings {
     pub instance_home: PathBuf,
     /// `clienthome`: where the host keeps its own files. Default: `var` below `instancehome`.
     pub client_home: PathBuf,
+    /// Where that stands, `FILE:LINE: DIRECTIVE`, or `FILE: DIRECTIVE`, for messages.
+    pub client_home_at: String,
     /// `plugin-path`, in order: directories that are searched for `lib<name>.so` and `<name>.so`.
     pub plugin_path: Vec<PathBuf>,
+    /// Where each of those stands, `FILE:LINE: DIRECTIVE`; of the default nowhere.
+    pub plugin_path_at: Vec<String>,
     /// `worker-threads`: number of shards, resolved to at least 1. Conf value 0: one a core.
     pub shards: usize,
     /// `debug-mode`: responses that refuse say why.
@@ -72,6 +77,13 @@ pub struct Settings {
     pub admin: Option<AdminSettings>,
     /// What all this was read from: the conf file, then what it includes and what lies in `conf.d`.
     pub conf_files: Vec<ConfFile>,
+}
+
+impl Settings {
+    /// Where the host keeps copies of plugins, and other hosts of this `clienthome` theirs.
+    pub(crate) fn private_copies(&self) -> PathBuf {
+        self.client_home.join("run").join("plugins")
+    }
 }
 
 /// A file that was read at the start.
@@ -344,6 +356,8 @@ pub struct HttpSettings {
     pub mount: Mount,
     /// `<static>`.
     pub files: StaticSettings,
+    /// Where its path stands, `FILE:LINE: DIRECTIVE`, for messages.
+    pub path_at: String,
 }
 
 /// `<static>`.

@@ -48,6 +48,11 @@ impl Settling<'_> {
         let client_home = raw.clienthome.as_ref();
         let client_home =
             client_home.map_or_else(|| self.below_home("var"), |path| self.path(value(path)));
+        let client_home_at = raw.clienthome.as_ref().map(|given| self.at(given.tag()));
+        let client_home_at = client_home_at.unwrap_or_else(|| self.file.to_string());
+        let plugin_path_at =
+            raw.plugin_path.iter().map(|given| format!("{}: plugin-path", self.at(given.tag())));
+        let plugin_path_at = plugin_path_at.collect();
         let plugin_path = match &raw.plugin_path[..] {
             [] => vec![client_home.join("plugins")],
             given => given.iter().map(|path| self.path(value(path))).collect(),
@@ -56,7 +61,9 @@ impl Settling<'_> {
         let listeners = self.listeners(raw.listener);
         let admin = raw.admin.as_ref().map(|raw| self.admin(raw, &client_home, &listeners));
         Settings {
+            client_home_at: format!("{client_home_at}: clienthome"),
             plugin_path,
+            plugin_path_at,
             shards: match number(&raw.worker_threads) {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
                 threads => threads,
@@ -332,12 +339,13 @@ impl Settling<'_> {
                 continue;
             };
             let path = format!("{} <static> path", header("http", &mount.prefix));
+            let path_at = format!("{}: {path}", self.at(files.path.tag()));
             let files = StaticSettings {
                 root: self.directory(&files.path, &path),
                 index: value(&files.index).0.clone(),
                 cache_control: files.cache_control.as_ref().map(|given| value(given).0.clone()),
             };
-            all.push(HttpSettings { mount, files });
+            all.push(HttpSettings { mount, files, path_at });
         }
         all
     }

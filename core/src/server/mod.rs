@@ -11,9 +11,7 @@ use tokio::runtime::LocalOptions;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Host, Socket, SocketError};
-use crate::conf::{
-    EndpointSettings, ForwardSettings, NoProgram, PluginSettings, Settings, WebSocketSettings,
-};
+use crate::conf::{EndpointSettings, ForwardSettings, PluginSettings, Settings, WebSocketSettings};
 use crate::connection::{MAILBOX, Shard};
 use crate::endpoint::external::ExternalEndpoint;
 use crate::endpoint::forward::ForwardEndpoint;
@@ -70,14 +68,6 @@ pub enum ServeError {
         prefix: String,
         /// What is wrong.
         source: Box<RootsError>,
-    },
-    /// A program. Only a check says so.
-    #[error("{at}: {source}")]
-    Program {
-        /// Place in the conf, section and key.
-        at: String,
-        /// What is wrong.
-        source: NoProgram,
     },
     /// TLS itself.
     #[error("TLS: {0}")]
@@ -265,8 +255,7 @@ pub(crate) fn not_started(plugin: &PluginSettings) -> impl FnOnce(Failed) -> Ser
 }
 
 pub(crate) fn libraries(settings: &Settings) -> Result<Libraries, ServeError> {
-    let private = settings.client_home.join("run").join("plugins");
-    Libraries::new(private, ProbeCommand::this_program())
+    Libraries::new(settings.private_copies(), ProbeCommand::this_program())
         .map_err(|error| ServeError::Libraries(error.into()))
 }
 
