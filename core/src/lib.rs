@@ -17,6 +17,8 @@ pub mod bench;
 
 pub mod tree;
 
+pub mod explain;
+
 pub mod listener;
 
 pub mod front;

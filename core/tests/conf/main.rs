@@ -6,6 +6,8 @@ mod layers;
 
 mod wrong;
 
+mod explained;
+
 mod transcript;
 
 mod pem;
