@@ -69,6 +69,33 @@ pub(super) fn listeners(settings: &Settings, neighbour: &Neighbour, checked: &mu
     }
 }
 
+/// Listeners of this conf that are in each other's way though their families differ. Those of one
+/// family are an error of the conf.
+pub(super) fn mixed(settings: &Settings) -> Vec<String> {
+    let setting = std::fs::read_to_string("/proc/sys/net/ipv6/bindv6only");
+    // Without it `[::]` is all addresses of IPv4 too. ipv6(7)
+    if setting.is_ok_and(|setting| setting.trim() == "1") {
+        return Vec::new();
+    }
+    let tcp = |listener: &ListenerSettings| match listener.address {
+        Address::Tcp(address) => Some(address),
+        Address::Unix(_) => None,
+    };
+    let is_all = |address: &SocketAddr| address.is_ipv6() && address.ip().is_unspecified();
+    let known = &settings.listeners;
+    let all: Vec<_> = known.iter().filter(|known| tcp(known).is_some_and(|a| is_all(&a))).collect();
+    let clash = |listener: &ListenerSettings| {
+        let own = tcp(listener).filter(|own| own.is_ipv4() && own.port() != 0)?;
+        let other = all.iter().find(|all| tcp(all).is_some_and(|all| all.port() == own.port()))?;
+        Some(format!(
+            "{}: <listener {}> address {own}: the listener at {} has {}, which is all addresses of \
+             IPv4 too; choose another port",
+            listener.at, listener.name, other.at, other.address
+        ))
+    };
+    known.iter().filter_map(clash).collect()
+}
+
 fn held_by(listener: &ListenerSettings, settings: &Settings) -> String {
     let process = match &listener.address {
         Address::Tcp(address) => holder(*address),

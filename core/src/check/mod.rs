@@ -41,6 +41,7 @@ pub fn check(settings: &Settings) -> Checked {
     let found = settings.admin.as_ref().map(|admin| running(&admin.socket));
     let neighbour = Neighbour::new(settings, found);
     addresses::listeners(settings, &neighbour, &mut checked);
+    checked.problems.extend(addresses::mixed(settings));
     checked.problems.extend(addresses::admin(settings, &neighbour));
     checked.warnings.extend(hidden::sections(settings));
     endpoints(settings, &mut checked);

@@ -84,6 +84,28 @@ fn an_address_of_somebody_else_is_told_though_our_host_runs() {
 }
 
 #[test]
+fn all_addresses_of_ipv6_are_those_of_ipv4_too() {
+    let setting = std::fs::read_to_string("/proc/sys/net/ipv6/bindv6only").unwrap_or_default();
+    if setting.trim() != "0" || TcpListener::bind("[::]:0").is_err() {
+        return;
+    }
+    let port = free_port();
+    let other = format!("<listener all>\n  address [::]:{port}\n</listener>");
+    let text = listening(port, &other);
+    let home = Home::new();
+    let file = home.write("zope.conf", text.replace("@PLUGINS@", ".").as_bytes());
+    let (status, said) = check_conf(&file);
+    let expected = format!(
+        "zope.conf:2: <listener tcp> address 127.0.0.1:{port}: the listener at zope.conf:8 has \
+         [::]:{port}, which is all addresses of IPv4 too; choose another port\n"
+    );
+    assert_eq!(status, Some(78), "{said}");
+    assert!(said.starts_with(&expected), "{said}");
+    let (_, said) = Host::fails_in(home, &text);
+    assert!(said.contains("Address already in use"), "{said}");
+}
+
+#[test]
 fn the_control_socket_of_another_conf_is_told() {
     let host = Host::start(&listening(free_port(), ADMIN));
     let text = conf(ADMIN).replace("@PLUGINS@", "plugins");
