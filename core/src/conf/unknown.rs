@@ -14,10 +14,9 @@ pub(super) fn key(section: &SectionType, role: Role, name: &str) -> String {
         let (begin, end) = (child.section.header(), child.section.name);
         return format!("is a section; write {begin} and </{end}>, each on a line of its own");
     }
-    let (word, value) = name.split_once(['=', ':']).unwrap_or((name, ""));
+    let (word, _) = name.split_once(['=', ':']).unwrap_or((name, ""));
     if word != name && known.contains(&word) {
-        let value = if value.is_empty() { "VALUE" } else { value };
-        return format!("only a blank stands between a key and its value; write '{word} {value}'");
+        return format!("only a blank stands between a key and its value; write '{word} VALUE'");
     }
     if let Some(near) = nearest(name, known.iter().copied()) {
         return format!("unknown key; did you mean '{near}'?");
@@ -56,8 +55,13 @@ pub(super) fn section(section: &SectionType, found: &str) -> String {
     let mut homes = Vec::new();
     homes_of(&ROOT, &|section| section.child(found).is_some(), &mut homes);
     if section.key(found).is_some() {
-        let homes = listed(&homes, "or");
-        return format!("is a key here, '{found} VALUE'; the section belongs {homes}");
+        return match &homes[..] {
+            [] => format!("is a key; write '{found} VALUE'"),
+            homes => {
+                let homes = listed(homes, "or");
+                format!("is a key here, '{found} VALUE'; the section belongs {homes}")
+            }
+        };
     }
     if !homes.is_empty() {
         return format!("unknown section here; it belongs {}", listed(&homes, "or"));
