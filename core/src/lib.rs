@@ -5,6 +5,8 @@
 
 // The blank lines keep rustfmt from sorting them.
 
+pub mod check;
+
 pub mod server;
 
 pub mod admin;
@@ -14,6 +16,8 @@ pub mod connect;
 pub mod bench;
 
 pub mod tree;
+
+pub mod explain;
 
 pub mod listener;
 

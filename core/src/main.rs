@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use switchboard::admin::Question;
 use switchboard::conf::{self, ConfErrors, LogLevel, Settings};
 use switchboard::endpoint::plugin;
-use switchboard::{admin, bench, connect, library, log, server, tree};
+use switchboard::{admin, bench, check, connect, explain, library, log, server, tree};
 
 use allocator::Allocator;
 
@@ -34,6 +34,13 @@ enum Command {
     Serve(Conf),
     /// Checks the conf and says what is wrong with it
     Check(Conf),
+    /// Says which section answers a path, and why the others do not
+    Explain {
+        #[command(flatten)]
+        conf: Conf,
+        #[command(flatten)]
+        options: explain::Options,
+    },
     /// Shows what a conf file says
     #[command(subcommand)]
     Conf(ConfCommand),
@@ -130,6 +137,10 @@ fn main() -> ExitCode {
         None => serve(&arguments.conf),
         Some(Command::Serve(conf)) => serve(&conf),
         Some(Command::Check(conf)) => check(&conf),
+        Some(Command::Explain { conf, options }) => match load(&conf) {
+            Ok(settings) => explain::explain(&settings, &options),
+            Err(status) => status,
+        },
         Some(Command::Conf(ConfCommand::Tree(options))) => {
             if tree::print(&options, environment()) {
                 ExitCode::SUCCESS
@@ -176,7 +187,7 @@ fn check(conf: &Conf) -> ExitCode {
         Err(status) => return status,
     };
     log::start(LogLevel::Off);
-    let server::Checked { problems, warnings } = server::check(&settings);
+    let check::Checked { problems, warnings } = check::check(&settings);
     for warning in settings.warnings.iter().chain(&warnings) {
         eprintln!("warning: {warning}");
     }

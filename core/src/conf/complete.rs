@@ -6,7 +6,7 @@ use super::error::Faults;
 use super::place::{Place, Places};
 use super::provide::NAME;
 use super::schema::{Child, Fallback, Key, Naming, Role, SectionType};
-use super::suggest::listed;
+use super::suggest::{header as headed, listed};
 
 /// Looks through the united layers of the conf.
 pub(super) struct Completion<'c> {
@@ -74,7 +74,7 @@ impl Completion<'_> {
         for (slot, value) in inner {
             let Some(inner) = value.as_dict() else { continue };
             let name = inner.get(NAME).and_then(Value::as_str).unwrap_or(slot);
-            let path = format!("{around}<{} {name}>", section.name);
+            let path = format!("{around}{}", headed(section.name, name));
             let at = self.places.place(header(value)).unwrap_or(at).clone();
             let defaults = self.defaults(section, child.role, inner, &path, &at);
             all.insert(slot.clone(), defaults.into());
@@ -115,8 +115,11 @@ impl Completion<'_> {
                         Some(format!("{header} at {}", self.places.place(*tag)?))
                     })
                     .collect();
-                let message =
-                    format!("only one may answer, but there are {}", listed(&each, "and"));
+                let message = format!(
+                    "only one may answer, but there are {}; give each a <{}> of its own",
+                    listed(&each, "and"),
+                    section.name
+                );
                 let at = self.places.place(*tag).unwrap_or(at).clone();
                 self.faults.at(&at, path, message);
             }

@@ -171,13 +171,15 @@ impl Faults {
     }
 
     /// Takes over what the parser found.
-    pub(super) fn syntax(&mut self, reader: &Reader<'_>) {
+    pub(super) fn syntax(&mut self, main: &Path, reader: &Reader<'_>) {
         for error in reader.errors() {
             self.incomplete = true;
             let place = Place::File(error.at.clone(), error.width);
             let message = match &error.kind {
                 ErrorKind::Unreadable { why, .. } if error.at.line == 0 => {
-                    format!("cannot be read: {why}")
+                    let is_absent = *error.at.file == *main && !main.exists();
+                    let other = if is_absent { "; name another with -c FILE" } else { "" };
+                    format!("cannot be read: {why}{other}")
                 }
                 kind => kind.to_string(),
             };

@@ -54,12 +54,13 @@ impl Settling<'_> {
         let (soft, hard) = (size(soft), size(hard));
         match (soft_at, hard_at) {
             (Some(tag), _) => {
-                let message = format!("{soft} is above max-backlog, which is {hard}");
+                let message =
+                    format!("{soft} is above max-backlog, which is {hard}; raise that too");
                 self.faults.of(self.places, tag, &format!("{path} soft-backlog"), message);
             }
             (None, Some(tag)) => {
                 let message =
-                    format!("{hard} is below soft-backlog, which is {soft}; set that too");
+                    format!("{hard} is below soft-backlog, which is {soft}; lower that too");
                 self.faults.of(self.places, tag, &format!("{path} max-backlog"), message);
             }
             (None, None) => {}

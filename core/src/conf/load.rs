@@ -97,7 +97,7 @@ fn read(file: &Path, reader: &mut Reader<'_>, faults: &mut Faults) -> Vec<Tree> 
             faults.at(&Place::File(at, 1), "", format!("cannot be read: {error}"));
         }
     }
-    faults.syntax(reader);
+    faults.syntax(file, reader);
     trees
 }
 

@@ -39,6 +39,7 @@ pub use load::{effective, load};
 pub use program::NoProgram;
 pub use reference::reference;
 pub use show::{Effective, HELP as SHOW_HELP};
+pub(crate) use suggest::{header, listed};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -54,8 +55,12 @@ pub struct Settings {
     pub instance_home: PathBuf,
     /// `clienthome`: where the host keeps its own files. Default: `var` below `instancehome`.
     pub client_home: PathBuf,
+    /// Where that stands, `FILE:LINE: DIRECTIVE`, or `FILE: DIRECTIVE`, for messages.
+    pub client_home_at: String,
     /// `plugin-path`, in order: directories that are searched for `lib<name>.so` and `<name>.so`.
     pub plugin_path: Vec<PathBuf>,
+    /// Where each of those stands, `FILE:LINE: DIRECTIVE`; of the default nowhere.
+    pub plugin_path_at: Vec<String>,
     /// `worker-threads`: number of shards, resolved to at least 1. Conf value 0: one a core.
     pub shards: usize,
     /// `debug-mode`: responses that refuse say why.
@@ -82,6 +87,13 @@ pub struct Settings {
     /// What is well and somebody should see to, as `FILE:LINE: DIRECTIVE: ...`: keys that are
     /// deprecated.
     pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// Where the host keeps copies of plugins, and other hosts of this `clienthome` theirs.
+    pub(crate) fn private_copies(&self) -> PathBuf {
+        self.client_home.join("run").join("plugins")
+    }
 }
 
 /// A file that was read at the start.
@@ -354,6 +366,8 @@ pub struct HttpSettings {
     pub mount: Mount,
     /// `<static>`.
     pub files: StaticSettings,
+    /// Where its path stands, `FILE:LINE: DIRECTIVE`, for messages.
+    pub path_at: String,
 }
 
 /// `<static>`.

@@ -48,7 +48,8 @@ impl<'l> Mounts<'l> {
                     let whose =
                         if host.is_empty() { String::new() } else { format!(" for host {host}") };
                     doubled = Some(format!(
-                        "the prefix{whose} is taken by the <{}> section at {first}",
+                        "the prefix{whose} is taken by the <{}> section at {first}; give this one \
+                         another prefix, host or listener",
                         self.kind
                     ));
                 }

@@ -60,7 +60,7 @@ impl Walk<'_> {
             let is_single = target.key.is_some_and(|key| !key.many);
             let (_, values) = found.entry(path).or_insert((target, Vec::new()));
             if is_single && !values.is_empty() {
-                self.faults.at(&place, "", "given twice");
+                self.faults.at(&place, "", "given twice; leave one of them out");
             }
             values.push((place, value));
         }

@@ -68,7 +68,7 @@ fn executable(program: &Path) -> Result<(), NoProgram> {
     }
 }
 
-fn is_absent(error: &std::io::Error) -> bool {
+pub(super) fn is_absent(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory)
 }

@@ -38,7 +38,7 @@ impl Walk<'_> {
     pub(super) fn layer(&mut self, tree: &Tree) -> Dict {
         for import in &tree.imports {
             let message = "is not supported: every section that switchboard knows is known \
-                           without it";
+                           without it; remove the line";
             self.faults.at(&Place::File(import.at.clone(), 7), "%import", message);
         }
         self.inside(&tree.root, &ROOT, Role::Part, String::new())
@@ -149,7 +149,7 @@ impl Walk<'_> {
         let mut slot = slot(child, &name, &dict);
         if let Some(first) = here.seen.get(&format!("{} {slot}", tree.type_name)) {
             if child.section.naming != Naming::UrlPrefix {
-                let message = format!("the name is taken by the section at {first}");
+                let message = format!("the name is taken by the section at {first}; write another");
                 return self.faults.at(&place, &directive, message);
             }
             // Kept apart, so that both places can be named once all layers are together.

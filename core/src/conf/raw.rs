@@ -117,7 +117,7 @@ pub(super) struct RawWebSocket {
     pub(super) limits: RawLimits,
     #[serde(default)]
     pub(super) plugin: BTreeMap<String, RawPlugin>,
-    pub(super) external: Option<RawExternal>,
+    pub(super) external: Option<Tagged<RawExternal>>,
     pub(super) forward: Option<RawForward>,
 }
 

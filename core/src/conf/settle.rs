@@ -5,16 +5,19 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 use figment::value::Tag;
+use figment::value::magic::Tagged;
 use switchboard_websocket::Server;
 
-use super::datatype::{ByteSize, FilePath, HostPattern, ListenAddress, Name, Whole};
+use super::datatype::{ByteSize, FilePath, HostPattern, ListenAddress, Name, Whole, habit};
 use super::error::Faults;
 use super::mounts::Mounts;
 use super::place::{Place, Places};
+use super::program::is_absent;
 use super::raw::{
     Given, RawConf, RawConfig, RawExternal, RawForward, RawHttp, RawLimits, RawListener, RawPlugin,
     RawSsl, RawWebSocket,
 };
+use super::suggest::header;
 use super::{
     Address, Compression, EndpointSettings, ExternalSettings, ExternalTarget, ForwardSettings,
     HttpSettings, ListenerSettings, Mount, NamedFile, PluginSettings, Settings, SslSettings,
@@ -45,6 +48,11 @@ impl Settling<'_> {
         let client_home = raw.clienthome.as_ref();
         let client_home =
             client_home.map_or_else(|| self.below_home("var"), |path| self.path(value(path)));
+        let client_home_at = raw.clienthome.as_ref().map(|given| self.at(given.tag()));
+        let client_home_at = client_home_at.unwrap_or_else(|| self.file.to_string());
+        let plugin_path_at =
+            raw.plugin_path.iter().map(|given| format!("{}: plugin-path", self.at(given.tag())));
+        let plugin_path_at = plugin_path_at.collect();
         let plugin_path = match &raw.plugin_path[..] {
             [] => vec![client_home.join("plugins")],
             given => given.iter().map(|path| self.path(value(path))).collect(),
@@ -53,7 +61,9 @@ impl Settling<'_> {
         let listeners = self.listeners(raw.listener);
         let admin = raw.admin.as_ref().map(|raw| self.admin(raw, &client_home, &listeners));
         Settings {
+            client_home_at: format!("{client_home_at}: clienthome"),
             plugin_path,
+            plugin_path_at,
             shards: match number(&raw.worker_threads) {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
                 threads => threads,
@@ -97,12 +107,10 @@ impl Settling<'_> {
             let name = value(&raw.name).clone();
             let directive = format!("<listener {name}> address");
             let address = self.address(&raw.address, &directive);
-            let first = taken.insert(address.clone(), raw.address.tag());
-            let is_any_port = matches!(address, Address::Tcp(address) if address.port() == 0);
-            if let Some(first) = first.filter(|_| !is_any_port) {
-                let message = format!("the address is taken by the listener at {}", self.at(first));
+            if let Some(message) = self.clash(&taken, &address) {
                 self.faults.of(self.places, raw.address.tag(), &directive, message);
             }
+            taken.entry(address.clone()).or_insert(raw.address.tag());
             let backlog = u32::try_from(value(&raw.backlog).0).unwrap_or(u32::MAX);
             let socket_mode = value(&raw.socket_mode).0;
             let at = self.at(raw.address.tag());
@@ -115,6 +123,28 @@ impl Settling<'_> {
             self.faults.missing(&self.file, "", message);
         }
         listeners
+    }
+
+    /// Who has `address` already, or a part of it.
+    fn clash(&self, taken: &HashMap<Address, Tag>, address: &Address) -> Option<String> {
+        if matches!(address, Address::Tcp(address) if address.port() == 0) {
+            return None;
+        }
+        if let Some(first) = taken.get(address) {
+            return Some(format!("the address is taken by the listener at {}", self.at(*first)));
+        }
+        let overlapping = taken.iter().filter(|(other, _)| overlap(other, address));
+        let (other, first) = overlapping.min_by_key(|(_, tag)| **tag)?;
+        let first = self.at(*first);
+        let is_all = matches!(other, Address::Tcp(other) if other.ip().is_unspecified());
+        Some(match is_all {
+            true => format!(
+                "the listener at {first} has {other}, which is this one too; choose another port"
+            ),
+            false => format!(
+                "the listener at {first} has {other}, which is one of these; choose another port"
+            ),
+        })
     }
 
     fn ssl(&self, raw: &RawSsl, listener: &str) -> SslSettings {
@@ -158,7 +188,7 @@ impl Settling<'_> {
         let mut all = Vec::new();
         for raw in in_file_order(raw, |raw| raw.prefix.tag()) {
             let mount = self.mount(&mut mounts, &raw.prefix, &raw.host, &raw.listener);
-            let path = format!("<websocket {}> <limits>", mount.prefix);
+            let path = format!("{} <limits>", header("websocket", &mount.prefix));
             let limits = self.limits(&raw.limits, Some(top), &path);
             // That there is one, and no other, was seen before.
             let plugin = raw.plugin.values().next();
@@ -198,12 +228,12 @@ impl Settling<'_> {
 
     fn external(
         &mut self,
-        raw: &RawExternal,
-        header: Tag,
+        raw: &Tagged<RawExternal>,
+        around: Tag,
         mount: &Mount,
     ) -> Option<ExternalSettings> {
-        let directive = format!("<websocket {}> <external>", mount.prefix);
-        let (target, target_at) = self.external_target(raw, header, &directive)?;
+        let directive = format!("{} <external>", header("websocket", &mount.prefix));
+        let (target, target_at) = self.external_target(raw, raw.tag(), &directive)?;
         let config = config_lines(&raw.config);
         let bytes = config.iter().map(|(key, value)| key.len() + value.len() + 16).sum::<usize>();
         if bytes > PROGRAM_CONFIG_BYTES_MAX {
@@ -211,7 +241,7 @@ impl Settling<'_> {
                 "{bytes} bytes of settings; a program gets at most \
                                    {PROGRAM_CONFIG_BYTES_MAX}"
             );
-            self.faults.of(self.places, header, &format!("{directive} <config>"), message);
+            self.faults.of(self.places, raw.tag(), &format!("{directive} <config>"), message);
             return None;
         }
         Some(ExternalSettings {
@@ -221,7 +251,7 @@ impl Settling<'_> {
             drain_timeout: value(&raw.drain_timeout).0,
             start_timeout: value(&raw.start_timeout).0,
             stop_timeout: value(&raw.stop_timeout).0,
-            at: self.at(header),
+            at: self.at(around),
         })
     }
 
@@ -247,7 +277,7 @@ impl Settling<'_> {
                 let target_at = key(socket.tag(), "socket");
                 if let Some(argument) = raw.argument.first() {
                     let message = "an argument is for a program that the host starts, and this one \
-                                   listens on a socket";
+                                   listens on a socket; remove it";
                     let directive = format!("{directive} argument");
                     self.faults.of(self.places, argument.tag(), &directive, message);
                     return None;
@@ -277,12 +307,12 @@ impl Settling<'_> {
         if let Server::Unix(path) = &mut url.server {
             let whole = self.below_home(&*path);
             if whole.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
-                let directive = format!("<websocket {}> <forward> url", mount.prefix);
+                let directive = format!("{} <forward> url", header("websocket", &mount.prefix));
                 self.faults.of(self.places, raw.url.tag(), &directive, too_long(&whole));
             }
             *path = whole.to_string_lossy().into_owned();
         }
-        let directive = format!("<websocket {}> <forward> ca", mount.prefix);
+        let directive = format!("{} <forward> ca", header("websocket", &mount.prefix));
         if let Some(ca) = raw.ca.as_ref().filter(|_| !url.tls) {
             let message = "there is no certificate to check; the url does not begin with wss://";
             self.faults.of(self.places, ca.tag(), &directive, message);
@@ -309,13 +339,14 @@ impl Settling<'_> {
             let Some(files) = raw.files else {
                 continue;
             };
-            let path = format!("<http {}> <static> path", mount.prefix);
+            let path = format!("{} <static> path", header("http", &mount.prefix));
+            let path_at = format!("{}: {path}", self.at(files.path.tag()));
             let files = StaticSettings {
                 root: self.directory(&files.path, &path),
                 index: value(&files.index).0.clone(),
                 cache_control: files.cache_control.as_ref().map(|given| value(given).0.clone()),
             };
-            all.push(HttpSettings { mount, files });
+            all.push(HttpSettings { mount, files, path_at });
         }
         all
     }
@@ -326,7 +357,10 @@ impl Settling<'_> {
         let message = match path.canonicalize() {
             Ok(real) if real.is_dir() => return real,
             Ok(_) => format!("{} is no directory", path.display()),
-            Err(_) => format!("there is no directory {}", path.display()),
+            Err(error) if is_absent(&error) => {
+                format!("there is no directory {}{}", path.display(), habit(&value(given).0))
+            }
+            Err(error) => format!("{}: {error}", path.display()),
         };
         self.faults.of(self.places, given.tag(), directive, message);
         path
@@ -339,7 +373,7 @@ impl Settling<'_> {
         hosts: &[Given<HostPattern>],
         listeners: &[Given<Name>],
     ) -> Mount {
-        let header = format!("<{} {}>", mounts.kind, value(prefix));
+        let header = header(mounts.kind, value(prefix).as_str());
         for given in listeners {
             if let Some(message) = mounts.unknown_listener(&value(given).0) {
                 let directive = format!("{header} listener");
@@ -406,9 +440,23 @@ fn in_file_order<T>(sections: BTreeMap<String, T>, tag: fn(&T) -> Tag) -> Vec<T>
     sections
 }
 
+/// Whether one of two addresses is all that the other could be. Those of the other family are not
+/// counted: whether `[::]` is them too is a setting of the system.
+fn overlap(one: &Address, other: &Address) -> bool {
+    let (Address::Tcp(one), Address::Tcp(other)) = (one, other) else { return false };
+    let same_port = one.port() == other.port() && one.is_ipv4() == other.is_ipv4();
+    same_port && (one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
 fn looked_up(name: &str, port: u16) -> Result<Address, String> {
     let found = (name, port).to_socket_addrs().ok().and_then(|mut all| all.next());
-    found.map(Address::Tcp).ok_or_else(|| format!("no address is known for the host '{name}'"))
+    let unknown = || {
+        format!(
+            "no address is known for the host '{name}'; 0.0.0.0:{port} is all addresses of this \
+             machine"
+        )
+    };
+    found.map(Address::Tcp).ok_or_else(unknown)
 }
 
 pub(super) fn too_long(path: &Path) -> String {

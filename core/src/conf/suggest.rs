@@ -8,7 +8,7 @@ pub(super) fn nearest<'w>(found: &str, known: impl Iterator<Item = &'w str>) -> 
 }
 
 /// `a, b and c`
-pub(super) fn listed<T: AsRef<str>>(words: &[T], last: &str) -> String {
+pub(crate) fn listed<T: AsRef<str>>(words: &[T], last: &str) -> String {
     match words {
         [] => String::new(),
         [word] => word.as_ref().into(),
@@ -17,6 +17,12 @@ pub(super) fn listed<T: AsRef<str>>(words: &[T], last: &str) -> String {
             format!("{} {last} {}", first.join(", "), word.as_ref())
         }
     }
+}
+
+/// `<websocket /chat>`, and `<http / >`: with `/>` at its end it would be an empty section.
+pub(crate) fn header(kind: &str, name: &str) -> String {
+    let blank = if name.ends_with('/') { " " } else { "" };
+    format!("<{kind} {name}{blank}>")
 }
 
 /// `there is a`, `there are a and b`

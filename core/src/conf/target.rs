@@ -4,7 +4,8 @@ use figment::value::{Dict, Value};
 
 use super::provide::NAME;
 use super::schema::{Child, Key, Naming, Role, SectionType};
-use super::suggest::{listed, nearest, there_is};
+use super::suggest::{header, listed, nearest, there_is};
+use super::unknown::homes_of_key;
 
 /// One step of a path: a section's type or name, or the key at its end.
 pub(super) struct Step {
@@ -96,7 +97,7 @@ fn chosen<'c, 's>(
         (None, rest) => (all.to_vec(), rest),
     };
     let kind = child.section.name;
-    let headers: Vec<String> = all.iter().map(|one| format!("<{kind} {}>", one.name)).collect();
+    let headers: Vec<String> = all.iter().map(|one| header(kind, one.name)).collect();
     match (&found[..], &headers[..]) {
         ([one], _) => Ok((*one, rest)),
         (_, []) => Err(format!("the conf has no <{kind}>")),
@@ -106,7 +107,7 @@ fn chosen<'c, 's>(
             let how = match spelling {
                 Spelling::Conf => format!("; write {kind}[{}] for one", all[0].name),
                 // Brackets have no place in the name of a variable.
-                Spelling::Variable => String::new(),
+                Spelling::Variable => format!("; only -X can name one, as {kind}[{}]", all[0].name),
             };
             Err(format!("several sections may be meant: {which}{how}"))
         }
@@ -158,8 +159,12 @@ fn last(
     }
     let known: Vec<&str> = section.keys.iter().filter(takes).map(|key| key.name).collect();
     let place = if section.name.is_empty() { "" } else { &*format!(" in {}", section.header()) };
+    let homes = homes_of_key(&word);
     Err(match nearest(&word, known.iter().copied()) {
         Some(near) => format!("unknown key '{word}'{place}; did you mean '{near}'?"),
+        None if !homes.is_empty() => {
+            format!("unknown key '{word}'{place}; it belongs {}", listed(&homes, "or"))
+        }
         None => format!("unknown key '{word}'{place}; {}", there_is(&known)),
     })
 }
@@ -169,7 +174,7 @@ impl Target {
     fn below(mut self, child: &Child, instance: Option<Instance<'_>>) -> Self {
         let kind = child.section.name;
         let (header, slot) = match instance {
-            Some(Instance { name, slot, .. }) => (format!("<{kind} {name}>"), Some(slot)),
+            Some(Instance { name, slot, .. }) => (header(kind, name), Some(slot)),
             None => (format!("<{kind}>"), None),
         };
         self.directive = format!("{header} {}", self.directive);

@@ -22,7 +22,7 @@ pub enum LoadError {
         tried: Vec<PathBuf>,
     },
     /// It cannot be opened or read.
-    #[error("{}: cannot be read: {source}; see that the host's user may read it", .file.display())]
+    #[error("{}: cannot be read: {source}; {}", .file.display(), readable(.source))]
     Unreadable {
         /// The plugin.
         file: PathBuf,
@@ -124,6 +124,13 @@ pub enum LoadError {
         /// How.
         cause: MapError,
     },
+}
+
+fn readable(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "a path begins at instancehome, a name is found by plugin-path",
+        _ => "see that the host's user may read it",
+    }
 }
 
 fn looked(tried: &[PathBuf]) -> String {

@@ -1,6 +1,7 @@
 //! Binds, accepts, and places each socket on a shard.
 
 mod acceptor;
+mod trial;
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 use crate::conf::{Address, ListenerSettings};
 
 pub use acceptor::Acceptor;
+pub use trial::try_bind;
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -46,6 +48,20 @@ pub struct BindError {
     pub address: String,
     /// What the system says, and what may help.
     pub what: String,
+    /// What kind of error that is.
+    pub kind: io::ErrorKind,
+}
+
+impl BindError {
+    fn new(settings: &ListenerSettings, error: &io::Error) -> Self {
+        Self {
+            at: settings.at.clone(),
+            name: settings.name.clone(),
+            address: settings.address.to_string(),
+            what: explain(error, &settings.address),
+            kind: error.kind(),
+        }
+    }
 }
 
 impl Listener {
@@ -59,12 +75,7 @@ impl Listener {
             Address::Unix(path) => bind_unix(path, settings.socket_mode, settings.backlog)
                 .map(|socket| (socket, Place::Unix(path.clone()))),
         };
-        let bound = bound.map_err(|error| BindError {
-            at: settings.at.clone(),
-            name: settings.name.clone(),
-            address: settings.address.to_string(),
-            what: explain(&error, &settings.address),
-        });
+        let bound = bound.map_err(|error| BindError::new(settings, &error));
         let (name, tls) = (settings.name.clone(), settings.ssl.is_some());
         bound.map(|(socket, place)| Self { name, socket, place, tls })
     }
@@ -149,7 +160,15 @@ pub(crate) fn bind_unix(path: &Path, mode: u32, backlog: u32) -> io::Result<Owne
 
 /// Removes the socket of a host that was killed; never anything else.
 fn sweep(path: &Path) -> io::Result<()> {
-    let Ok(about) = path.symlink_metadata() else { return Ok(()) };
+    if is_left_behind(path)? { std::fs::remove_file(path) } else { Ok(()) }
+}
+
+/// Whether a socket is there at which nobody listens; else nothing is there.
+///
+/// # Errors
+/// Somebody listens, or there is something else.
+pub(crate) fn is_left_behind(path: &Path) -> io::Result<bool> {
+    let Ok(about) = path.symlink_metadata() else { return Ok(false) };
     if !about.file_type().is_socket() {
         return Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
@@ -159,9 +178,7 @@ fn sweep(path: &Path) -> io::Result<()> {
     // One that listens and is too busy to accept would else be waited for.
     let client = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
     match client.connect(&SockAddr::unix(path)?) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path)
-        }
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
         _ => Err(io::ErrorKind::AddrInUse.into()),
     }
 }

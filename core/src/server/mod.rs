@@ -11,13 +11,11 @@ use tokio::runtime::LocalOptions;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Host, Socket, SocketError};
-use crate::conf::{
-    EndpointSettings, ForwardSettings, NoProgram, PluginSettings, Settings, WebSocketSettings,
-};
+use crate::conf::{EndpointSettings, ForwardSettings, PluginSettings, Settings, WebSocketSettings};
 use crate::connection::{MAILBOX, Shard};
 use crate::endpoint::external::ExternalEndpoint;
 use crate::endpoint::forward::ForwardEndpoint;
-use crate::endpoint::plugin::{PluginEndpoint, rehearse};
+use crate::endpoint::plugin::PluginEndpoint;
 use crate::endpoint::{self, Endpoint, Failed};
 use crate::front::{Files, Front, on_arrival};
 use crate::library::{Libraries, Library, LoadError, ProbeCommand, find};
@@ -70,14 +68,6 @@ pub enum ServeError {
         prefix: String,
         /// What is wrong.
         source: Box<RootsError>,
-    },
-    /// A program. Only a check says so.
-    #[error("{at}: {source}")]
-    Program {
-        /// Place in the conf, section and key.
-        at: String,
-        /// What is wrong.
-        source: NoProgram,
     },
     /// TLS itself.
     #[error("TLS: {0}")]
@@ -183,60 +173,6 @@ pub fn serve(settings: &Settings) -> Result<(), ServeError> {
     })
 }
 
-/// What a check has found.
-#[derive(Debug, Default)]
-pub struct Checked {
-    /// The host would not start, or nobody would answer at one of its prefixes.
-    pub problems: Vec<ServeError>,
-    /// It would, and somebody should see to it.
-    pub warnings: Vec<String>,
-}
-
-/// Tries what the conf names, short of serving: certificates are read, every plugin is found and
-/// loaded, and a child process makes an instance for each section, and every program is found.
-pub fn check(settings: &Settings) -> Checked {
-    let mut checked = Checked::default();
-    for certificate in certificates(settings).flatten() {
-        match certificate {
-            Ok(certificate) => checked.warnings.extend(certificate.warnings),
-            Err(error) => checked.problems.push(error.into()),
-        }
-    }
-    checked.warnings.extend(settings.websockets.iter().filter_map(no_directory));
-    let admin = settings.admin.as_ref().and_then(|admin| Socket::check(admin).err());
-    checked.problems.extend(admin.map(ServeError::from));
-    let libraries = match libraries(settings) {
-        Ok(libraries) => libraries,
-        Err(error) => {
-            checked.problems.push(error);
-            return checked;
-        }
-    };
-    let problem = |section: &WebSocketSettings| match &section.endpoint {
-        EndpointSettings::Plugin(plugin) => load(&libraries, settings, plugin)
-            .and_then(|library| {
-                rehearse(&libraries, &library, &section.mount.prefix, plugin)
-                    .map_err(not_started(plugin))
-            })
-            .err(),
-        EndpointSettings::Forward(forward) => trust(section, forward).err(),
-        EndpointSettings::External(external) => {
-            let found = external.target.program(std::env::var_os("PATH").as_deref());
-            let at = external.target_at.clone();
-            found.err().map(|source| ServeError::Program { at, source })
-        }
-    };
-    checked.problems.extend(settings.websockets.iter().filter_map(problem));
-    checked
-}
-
-/// A socket that no program can listen on, as long as its directory is not there.
-fn no_directory(section: &WebSocketSettings) -> Option<String> {
-    let EndpointSettings::External(external) = &section.endpoint else { return None };
-    let directory = external.target.missing_directory()?;
-    Some(format!("{}: there is no directory {}", external.target_at, directory.display()))
-}
-
 fn system(what: &'static str) -> impl Fn(std::io::Error) -> ServeError {
     move |source| ServeError::System { what, source }
 }
@@ -313,20 +249,19 @@ fn start_endpoints(
     settings.websockets.iter().map(start).collect()
 }
 
-fn not_started(plugin: &PluginSettings) -> impl FnOnce(Failed) -> ServeError {
+pub(crate) fn not_started(plugin: &PluginSettings) -> impl FnOnce(Failed) -> ServeError {
     let (at, name) = (plugin.at.clone(), plugin.name.clone());
     move |source| ServeError::Start { at, name, source }
 }
 
-fn libraries(settings: &Settings) -> Result<Libraries, ServeError> {
-    let private = settings.client_home.join("run").join("plugins");
-    Libraries::new(private, ProbeCommand::this_program())
+pub(crate) fn libraries(settings: &Settings) -> Result<Libraries, ServeError> {
+    Libraries::new(settings.private_copies(), ProbeCommand::this_program())
         .map_err(|error| ServeError::Libraries(error.into()))
 }
 
 /// Finds and loads a plugin. A name that contains a slash is a path, from
 /// `instancehome` if it is relative.
-fn load(
+pub(crate) fn load(
     libraries: &Libraries,
     settings: &Settings,
     plugin: &PluginSettings,
@@ -343,7 +278,7 @@ fn load(
 }
 
 /// The certificate of each listener, if it has one.
-fn certificates(
+pub(crate) fn certificates(
     settings: &Settings,
 ) -> impl Iterator<Item = Option<Result<Certificate, CertificateError>>> {
     settings.listeners.iter().map(|listener| listener.ssl.as_ref().map(Certificate::load))
@@ -360,7 +295,7 @@ fn secured(
 }
 
 /// What a forward to a `wss://` server speaks TLS with.
-fn trust(
+pub(crate) fn trust(
     section: &WebSocketSettings,
     forward: &ForwardSettings,
 ) -> Result<Option<tls::Client>, ServeError> {

@@ -68,7 +68,7 @@ pub enum Why {
 
 /// No certificate, and no chain of them, is longer.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// A certificate that ends sooner is told of.
+/// A certificate that ends sooner is told of, or when three quarters of its life are over.
 const SOON: Duration = Duration::from_hours(7 * 24);
 
 impl Certificate {
@@ -156,24 +156,46 @@ fn read(file: &NamedFile) -> Result<(Vec<u8>, u32), CertificateError> {
 /// That it is not valid now, or soon will not be.
 fn age(file: &NamedFile, der: &[u8], now: SystemTime) -> Option<String> {
     let (first, last) = validity(der)?;
-    let days = |span: Duration| span.as_secs() / 86_400;
+    let life = last.duration_since(first).unwrap_or_default();
     let what = if let Ok(since) = now.duration_since(last) {
-        format!("the certificate has expired, {} days ago", days(since))
+        format!("the certificate has expired, {} ago; renew it", days(since))
     } else if let Ok(until) = first.duration_since(now) {
-        format!("the certificate is not valid yet, for {} days", days(until))
+        format!("the certificate is not valid yet, for {}; is the clock right?", days(until))
     } else {
         let left = last.duration_since(now).unwrap_or_default();
-        if left > SOON {
+        if left > SOON.min(life / 4) {
             return None;
         }
-        format!("the certificate expires in {} days", days(left))
+        format!("the certificate expires in {}; renew it", days(left))
     };
     Some(format!("{}: {}: {what}", file.at, file.path.display()))
+}
+
+fn days(span: Duration) -> String {
+    match span.as_secs() / 86_400 {
+        0 => "less than a day".to_owned(),
+        1 => "a day".to_owned(),
+        days => format!("{days} days"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_that_is_renewed_every_week_is_not_told_of_all_the_time() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(["a.test".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2026, 1, 7);
+        let certificate = params.self_signed(&key).unwrap();
+        let (_, last) = validity(certificate.der()).unwrap();
+        let file = NamedFile { path: "/x".into(), at: "c".into() };
+        let told = |hours| age(&file, certificate.der(), last - Duration::from_hours(hours));
+        assert_eq!(told(40), None);
+        assert!(told(30).is_some());
+    }
 
     #[test]
     fn a_certificate_that_ends_is_told_of() {
@@ -185,11 +207,16 @@ mod tests {
         let (first, last) = validity(certificate.der()).unwrap();
         let day = Duration::from_hours(24);
         for (now, expected) in [
-            (first - 3 * day, Some("c: /x: the certificate is not valid yet, for 3 days")),
+            (
+                first - 3 * day,
+                Some("c: /x: the certificate is not valid yet, for 3 days; is the clock right?"),
+            ),
             (first + day, None),
             (last - 8 * day, None),
-            (last - 2 * day, Some("c: /x: the certificate expires in 2 days")),
-            (last + 2 * day, Some("c: /x: the certificate has expired, 2 days ago")),
+            (last - 2 * day, Some("c: /x: the certificate expires in 2 days; renew it")),
+            (last - day / 2, Some("c: /x: the certificate expires in less than a day; renew it")),
+            (last + day, Some("c: /x: the certificate has expired, a day ago; renew it")),
+            (last + 2 * day, Some("c: /x: the certificate has expired, 2 days ago; renew it")),
         ] {
             let file = NamedFile { path: "/x".into(), at: "c".into() };
             assert_eq!(age(&file, certificate.der(), now).as_deref(), expected);

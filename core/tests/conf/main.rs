@@ -6,6 +6,12 @@ mod layers;
 
 mod wrong;
 
+mod explained;
+
+mod transcript;
+
+mod pem;
+
 mod example;
 
 mod many;

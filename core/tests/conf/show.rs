@@ -29,14 +29,16 @@ fn check_equal(found: &str, expected: &str, conf: &str) {
 
 /// The settings without where they stand.
 fn meaning(settings: Settings) -> String {
-    let settings = Settings { conf_files: Vec::new(), warnings: Vec::new(), ..settings };
+    let (conf_files, plugin_path_at, warnings) = (Vec::new(), Vec::new(), Vec::new());
+    let settings = Settings { conf_files, plugin_path_at, warnings, ..settings };
     let text = format!("{settings:#?}");
     let lines = text.lines().filter(|line| !is_place(line));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 fn is_place(line: &str) -> bool {
-    ["at: ", "target_at: "].iter().any(|name| line.trim_start().starts_with(name))
+    let name = line.trim_start().split(": ").next().unwrap_or_default();
+    name == "at" || name.ends_with("_at")
 }
 
 /// What is shown means the same, and is shown as the same. The text is kept somewhere else.

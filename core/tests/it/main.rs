@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod compression;
 mod connect;
+mod explain;
 mod external;
 mod faults;
 mod files;

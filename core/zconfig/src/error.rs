@@ -35,10 +35,10 @@ pub enum ErrorKind {
     #[error("malformed configuration data: a key cannot begin with a parenthesis")]
     MalformedData,
     /// `<a` without its `>`, or something after it.
-    #[error("malformed section start: the line must end with '>'")]
+    #[error("malformed section start: the line must end with '>', without a comment behind it")]
     MalformedStart,
     /// `</a` without its `>`, or something after it.
-    #[error("malformed section end: the line must end with '>'")]
+    #[error("malformed section end: the line must end with '>', without a comment behind it")]
     MalformedEnd,
     /// The header as written.
     #[error(
@@ -90,10 +90,10 @@ pub enum ErrorKind {
     #[error("unknown directive: '%{0}'; there are %define, %include and %import, in lower case")]
     UnknownDirective(String),
     /// A directive alone.
-    #[error("missing argument to %{0} directive")]
+    #[error("missing argument to %{} directive; write {}", .0, usage(.0))]
     MissingArgument(String),
     /// A second `%define` with another value.
-    #[error("cannot redefine '{name}': it is '{value}' since {since}")]
+    #[error("cannot redefine '{name}': it is '{value}' since {since}; use another name")]
     Redefined {
         /// Its name.
         name: String,
@@ -120,10 +120,10 @@ pub enum ErrorKind {
     #[error("'$' not followed by '$' or name; write '$$' for a plain '$'")]
     BadDollar,
     /// `${` or `$(` before something else than a name.
-    #[error("'${0}' not followed by name")]
+    #[error("'${0}' not followed by name; write '$$' for a plain '$'")]
     BadOpening(char),
     /// `${name` or `$(name` without its end.
-    #[error("'${open}{name}' not followed by '{close}'")]
+    #[error("'${open}{name}' not followed by '{close}'; write '${open}{name}{close}'")]
     BadClosing {
         /// `{` or `(`.
         open: char,
@@ -133,7 +133,7 @@ pub enum ErrorKind {
         close: char,
     },
     /// `%include` of a file that is being read: the way from it to itself.
-    #[error("%include cycle: {}", chain(.0))]
+    #[error("%include cycle: {}; a file cannot include itself", chain(.0))]
     IncludeCycle(Vec<PathBuf>),
     /// `%include` inside `%include`, too often.
     #[error("%include goes deeper than {0} files")]
@@ -154,6 +154,14 @@ pub enum ErrorKind {
     /// The file has more errors; they are not looked for.
     #[error("too many errors; the rest of the conf is not looked at")]
     TooMany,
+}
+
+fn usage(directive: &str) -> &'static str {
+    match directive {
+        "define" => "%define NAME VALUE",
+        "include" => "%include FILE",
+        _ => "%import PACKAGE",
+    }
 }
 
 fn chain(files: &[PathBuf]) -> String {

@@ -248,6 +248,9 @@ impl At<'_> {
 /// What the system says when a file cannot be read, for people.
 fn unreadable(path: &Path, error: &io::Error) -> ErrorKind {
     let why = match error.kind() {
+        io::ErrorKind::NotFound if path.as_os_str().as_encoded_bytes().contains(&b'*') => {
+            "there is no such file, and a '*' is no pattern; include one file a line".into()
+        }
         io::ErrorKind::NotFound => "there is no such file".into(),
         io::ErrorKind::PermissionDenied => "permission denied".into(),
         io::ErrorKind::IsADirectory => "it is a directory".into(),

@@ -97,6 +97,8 @@ impl Section {
     #[must_use]
     pub fn header(&self) -> String {
         match &self.raw_name {
+            // With `/>` at its end it would be an empty section.
+            Some(name) if name.ends_with('/') => format!("<{} {name} >", self.type_name),
             Some(name) => format!("<{} {name}>", self.type_name),
             None => format!("<{}>", self.type_name),
         }

@@ -42,6 +42,7 @@ pub(crate) use text::{FileName, Name, Words};
 pub(crate) use time::TimeInterval;
 pub(crate) use typed::Typed;
 pub use wrong::Wrong;
+pub(super) use wrong::habit;
 
 use super::schema::Kind;
 use super::{LogLevel, Origin};

@@ -18,7 +18,7 @@ pub(crate) struct FileName(pub(crate) String);
 
 impl Datatype for Words {
     fn parse(text: &str) -> Result<Self, Wrong> {
-        filled(text, "some text", |c| c == '\0').map(Self)
+        filled(text, "some text, such as bin/feed --quiet", |c| c == '\0').map(Self)
     }
 }
 

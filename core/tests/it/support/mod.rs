@@ -19,7 +19,7 @@ use std::time::Duration;
 pub(crate) use client::{Client, EXTENSIONS, Got, Response};
 pub(crate) use handshake::{ACCEPT, Handshake, KEY};
 pub(crate) use host::{Home, Host};
-pub(crate) use plugins::built;
+pub(crate) use plugins::{built, directory};
 pub(crate) use server::{Server, accept, switching};
 pub(crate) use tls::{Authority, write_key};
 pub(crate) use ws::{Event, Ws, frame};

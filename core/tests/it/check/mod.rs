@@ -1,8 +1,12 @@
-//! `switchboard check` of programs. What it says of plugins, certificates and confs is tested where
-//! those are.
+//! `switchboard check`, and here of programs. What it says of confs alone stands in the table of
+//! wrong confs.
+
+mod beside;
+mod users;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Home, conf};
@@ -10,12 +14,18 @@ use crate::support::{Home, conf};
 /// Status and what is said, of a conf with this in `<external>`, whose lines begin at 1.
 fn check(home: &Home, keys: &str) -> (Option<i32>, String) {
     let external = format!("<websocket /feed>\n<external>\n{keys}\n</external>\n</websocket>\n");
-    let text = format!("{external}{}", conf("")).replace("@PLUGINS@", "plugins");
+    let text = format!("{external}{}", conf("")).replace("@PLUGINS@", ".");
     let file = home.write("zope.conf", text.as_bytes());
+    check_conf(&file)
+}
+
+/// The same of a file, with its directory cut from what is said.
+fn check_conf(file: &Path) -> (Option<i32>, String) {
     let mut check = Command::new(env!("CARGO_BIN_EXE_switchboard"));
     let output = check.args(["check", "-c"]).arg(file).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    (output.status.code(), said.replace(&format!("{}/", home.path().display()), ""))
+    let directory = format!("{}/", file.parent().unwrap().display());
+    (output.status.code(), said.replace(&directory, ""))
 }
 
 #[test]
@@ -44,7 +54,9 @@ fn a_program_that_cannot_be_started_is_named_with_its_line() {
 #[test]
 fn a_socket_whose_directory_is_not_there_is_a_warning() {
     let home = Home::new();
-    assert_eq!(check(&home, "socket feed.sock"), (Some(0), String::new()));
+    let warning = "warning: zope.conf:3: <websocket /feed> <external> socket: there is no \
+                   socket feed.sock yet\n";
+    assert_eq!(check(&home, "socket feed.sock"), (Some(0), warning.into()));
     let warning = "warning: zope.conf:3: <websocket /feed> <external> socket: there is no \
                    directory run\n";
     assert_eq!(check(&home, "socket run/feed.sock"), (Some(0), warning.into()));

@@ -4,11 +4,15 @@
 //! the ones that name none; among equals the longest prefix wins. A prefix ends at the border of a
 //! segment.
 
+mod why;
+
 use std::collections::HashMap;
 
 use percent_encoding::percent_decode_str;
 
 use crate::conf::Mount;
+
+pub use why::{Asked, Miss, miss};
 
 /// Looked up once a request, never changed: a new conf makes a new table.
 #[derive(Debug)]
