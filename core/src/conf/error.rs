@@ -119,6 +119,11 @@ pub(super) struct Faults {
     pub(super) incomplete: bool,
 }
 
+/// A person is shown so many; the last one says that there may be more.
+const ERRORS_MAX: usize = 100;
+/// So many are noted, to show the first of them.
+const NOTED_MAX: usize = 10 * ERRORS_MAX;
+
 impl Faults {
     /// Something wrong at `place`.
     pub(super) fn at(&mut self, place: &Place, directive: &str, message: impl Into<String>) {
@@ -126,6 +131,9 @@ impl Faults {
             Place::File(at, width) => (at.file.to_path_buf(), at.line, at.column, *width),
             other => (PathBuf::from(other.to_string()), 0, 0, 0),
         };
+        if self.errors.len() >= NOTED_MAX {
+            return;
+        }
         self.errors.push(ConfError {
             file,
             line,
@@ -195,6 +203,11 @@ impl Faults {
         let rank = |file: &Path| sources.files().position(|known| **known == *file);
         let order = |e: &ConfError| (rank(&e.file).unwrap_or(usize::MAX), e.line, e.column);
         self.errors.sort_by_cached_key(order);
+        self.errors.truncate(ERRORS_MAX);
+        if let Some(last) = self.errors.get_mut(ERRORS_MAX - 1) {
+            last.directive.clear();
+            last.message = ErrorKind::TooMany.to_string();
+        }
         for error in &mut self.errors {
             let file = error.file.as_path().into();
             let at = Pos { file, line: error.line, column: error.column };

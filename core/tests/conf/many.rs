@@ -66,3 +66,13 @@ fn ten_thousand_lines_take_no_time() {
     // Far above what it takes: this is against what grows with the square.
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
+
+#[test]
+fn a_file_that_is_no_conf_has_a_hundred_errors() {
+    let instance = Instance::new(&[("zope.conf", &"y\n".repeat(20_000))]);
+    let errors = instance.load(&[], &[]).expect_err("no conf");
+    let lines: Vec<_> = errors.iter().map(|error| error.line).collect();
+    assert_eq!(lines, (1..=100).collect::<Vec<_>>());
+    let last = errors.iter().last().expect("a hundred").to_string();
+    assert!(last.contains("too many errors"), "{last}");
+}

@@ -5,12 +5,9 @@ use std::collections::HashMap;
 use crate::error::ErrorKind;
 use crate::source::Pos;
 
-/// How much text a conf may come to: its files, each time that they are included, and what its
-/// references stand for.
+/// How much text a conf may come to: its files, each time that they are included (4 KB for each at
+/// least), what its references stand for, and 64 bytes for each key and section.
 pub const TEXT_BYTES_MAX: usize = 64 << 20;
-
-/// Of a value that stands in a message.
-const SHOWN_CHARS_MAX: usize = 80;
 
 /// What `$name` stands for.
 #[derive(Debug)]
@@ -66,7 +63,7 @@ impl Defines {
     ) -> Result<(), ErrorKind> {
         let name = name.to_lowercase();
         if let Some(known) = self.names.get(&name).filter(|known| known.value != raw) {
-            let (value, since) = (shortened(&known.value), known.at.clone());
+            let (value, since) = (known.value.clone(), known.at.clone());
             return Err(ErrorKind::Redefined { name, value, since });
         }
         if legal_name(&name) != name {
@@ -108,6 +105,9 @@ impl Defines {
                     }
                 },
                 Reference::Variable(name) => match environment(name) {
+                    Some(value) if value.len() > self.room.saturating_sub(out.len()) => {
+                        return Err(Fault { kind: ErrorKind::TooLong(TEXT_BYTES_MAX), range });
+                    }
                     Some(value) => out.push_str(&value),
                     None => return Err(Fault { kind: ErrorKind::NoVariable(name.into()), range }),
                 },
@@ -116,14 +116,6 @@ impl Defines {
         }
         out.push_str(rest);
         Ok(out)
-    }
-}
-
-/// `value`, or its beginning if it is too long for a message.
-fn shortened(value: &str) -> String {
-    match value.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => format!("{}...", &value[..end]),
-        None => value.into(),
     }
 }
 
@@ -251,7 +243,7 @@ mod tests {
             (
                 "long",
                 "2",
-                Err(&format!("cannot redefine 'long': it is '{}...' since", "é".repeat(80))),
+                Err(&format!("cannot redefine 'long': it is '{}...' since", "é".repeat(200))),
             ),
             ("e", "", Ok(())),
             // The text as written is compared with the value it once gave.
@@ -265,7 +257,7 @@ mod tests {
         ];
         for (name, raw, expected) in cases {
             let mut defines = defines();
-            defines.define("long", &"é".repeat(200), at(1), &environment).expect("a new name");
+            defines.define("long", &"é".repeat(300), at(1), &environment).expect("a new name");
             let result = defines.define(name, raw, at(2), &environment);
             match (result, expected) {
                 (Ok(()), Ok(())) => {}

@@ -21,7 +21,7 @@ pub struct Error {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A file could not be read: create it, or correct its name.
-    #[error("cannot read {}: {why}", .path.display())]
+    #[error("cannot read {}: {why}", shown(&.path.to_string_lossy()))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -93,7 +93,7 @@ pub enum ErrorKind {
     #[error("missing argument to %{} directive; write {}", .0, usage(.0))]
     MissingArgument(String),
     /// A second `%define` with another value.
-    #[error("cannot redefine '{name}': it is '{value}' since {since}; use another name")]
+    #[error("cannot redefine '{name}': it is '{}' since {since}; use another name", shown(.value))]
     Redefined {
         /// Its name.
         name: String,
@@ -139,21 +139,35 @@ pub enum ErrorKind {
     #[error("%include goes deeper than {0} files")]
     IncludeDepth(usize),
     /// `%include` of something that is not a file of this machine.
-    #[error("%include takes files of this machine only, not '{0}'")]
+    #[error("%include takes files of this machine only, not '{}'", shown(.0))]
     IncludeRemote(String),
     /// `%include file#part`
     #[error("fragment identifiers are not supported: write %23 for a '#' in a file name")]
     IncludeFragment,
     /// `%import` of what is no dotted name.
-    #[error("illegal schema component name: '{0}'")]
+    #[error("illegal schema component name: '{}'", shown(.0))]
     IllegalImport(String),
-    /// Files, each time that they are included, and values come to more than so many bytes: a
+    /// All that counts of [`TEXT_BYTES_MAX`](crate::TEXT_BYTES_MAX), as this is, comes to more: a
     /// `%define` that doubles another again and again, say.
-    #[error("the conf comes to more than {} MB, with what is included and what '$' stands for", .0 >> 20)]
+    #[error(
+        "the conf comes to more than {} MB, with all that is included, what '$' stands for, and 64 \
+         bytes for each key and section", .0 >> 20
+    )]
     TooLong(usize),
     /// The file has more errors; they are not looked for.
     #[error("too many errors; the rest of the conf is not looked at")]
     TooMany,
+}
+
+/// Of a text that stands in a message.
+const SHOWN_CHARS_MAX: usize = 200;
+
+/// `text`, or its beginning: what `$` stands for may be of any length.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.into(),
+    }
 }
 
 fn usage(directive: &str) -> &'static str {

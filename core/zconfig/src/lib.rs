@@ -56,7 +56,7 @@
 //! | `byte-order-mark` | skipped at the very beginning of a file | a part of the first word |
 //! | `cycle` | an `%include` of a file that is being read is an error that shows the way round | goes on until Python's stack ends |
 //! | `depth` | no file is more than [`INCLUDE_DEPTH_MAX`] includes away | no limit but that |
-//! | `length` | files, each time that they are included (4 KB for each at least), and values come to no more than [`TEXT_BYTES_MAX`] | no limit |
+//! | `length` | all together comes to no more than [`TEXT_BYTES_MAX`] | no limit |
 //! | `remote` | only `file:` URLs of this machine; `x:y` is a URL | fetches others; `package:` imports; `x:` is a drive |
 //! | `localhost` | `file://localhost/a` is `/a` | looks for `/localhost/a` |
 //! | `directory-of-a-file` | what a file includes is relative to where it lies; encoded dots (`%2E`) are dots | relative to the URL by which it was included, so `%2F`, `%2E%2E` and `?` count as letters |

@@ -46,6 +46,9 @@ pub struct Reader<'l> {
     stopped: bool,
 }
 
+/// What a key or a section counts besides its text: it takes memory too.
+const ENTRY_BYTES: usize = 64;
+
 /// The line that is being read.
 pub(crate) struct At<'t> {
     pub(crate) file: &'t Arc<Path>,
@@ -103,9 +106,10 @@ impl<'l> Reader<'l> {
     }
 
     pub(crate) fn bytes(&mut self, path: Arc<Path>, bytes: &[u8]) {
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         match std::str::from_utf8(bytes) {
             Ok(text) => {
-                let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(text).into();
+                let text: Arc<str> = text.into();
                 self.sources.add(&path, &text);
                 self.text(&path, &text);
             }
@@ -139,7 +143,13 @@ impl<'l> Reader<'l> {
     }
 
     fn line(&mut self, at: &At<'_>, level: &mut Level) {
-        match classify(at.line) {
+        let line = classify(at.line);
+        if let Ok(Line::Key { .. } | Line::Start { .. }) = line
+            && let Err(kind) = self.defines.spend(ENTRY_BYTES)
+        {
+            return self.whole_line(at, kind);
+        }
+        match line {
             Ok(Line::Blank) => {}
             Ok(Line::Key { key, value }) => self.key(at, key, value),
             Ok(Line::Start { type_name, name, empty }) => {

@@ -233,6 +233,26 @@ fn a_value_that_doubles_again_and_again_ends_somewhere() {
 }
 
 #[test]
+fn variables_and_short_lines_end_somewhere() {
+    let file = |text: &str| too_long(&[("z.conf", text)]);
+    // "/home/me" for each.
+    let found = file(&format!("k {}", "$(HOME)".repeat(9 << 20)));
+    assert!(found.starts_with("z.conf:1:"), "{found}");
+    let found = file(&"y\n".repeat(2 << 20));
+    assert!(found.starts_with("z.conf:9"), "{found}");
+}
+
+#[test]
+fn a_message_has_a_length_whatever_a_reference_stands_for() {
+    let doubled: String = (0..12).map(|i| format!("%define x{} $x{i}$x{i}\n", i + 1)).collect();
+    let begin = format!("%define x0 abcdefghijklmnop\n{doubled}");
+    for line in ["%include $x12", "%include ftp://$x12", "%import a..$x12", "%define x12 b"] {
+        let found = errors(&[("z.conf", &format!("{begin}{line}\n"))]);
+        assert!(found.len() == 1 && found[0].len() < 400, "{line}: {found:?}");
+    }
+}
+
+#[test]
 fn files_that_include_others_twice_end_somewhere() {
     let names: Vec<_> = (0..=40).map(|i| format!("f{i}")).collect();
     let twice = |i: usize| format!("%include f{}\n", i + 1).repeat(2);
@@ -253,6 +273,9 @@ fn a_file_without_an_end_is_not_read_to_it() {
 #[test]
 fn a_byte_that_is_not_utf8_is_named_with_its_line() {
     let mut memory = Memory::default();
+    memory.0.insert("bom.conf".into(), b"\xef\xbb\xbfcaf\xe9\n".into());
+    let errors = parse("bom.conf".as_ref(), &memory).expect_err("not UTF-8");
+    assert_eq!((errors[0].at.line, errors[0].at.column), (1, 4), "the mark is no character");
     memory.0.insert("z.conf".into(), b"ok v\nk \xc3\xa9 caf\xe9\n".into());
     let errors = parse("z.conf".as_ref(), &memory).expect_err("not UTF-8");
     assert_eq!(errors.len(), 1);
