@@ -38,6 +38,7 @@ pub use error::{ConfError, ConfErrors, render};
 pub use load::{effective, load};
 pub use program::NoProgram;
 pub use reference::reference;
+pub(crate) use show::without_secrets;
 pub use show::{Effective, HELP as SHOW_HELP};
 pub(crate) use suggest::{header, listed};
 

@@ -1,7 +1,7 @@
 //! Typed values to settings: what they mean together, and what they point to.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 use figment::value::Tag;
@@ -136,8 +136,13 @@ impl Settling<'_> {
         let overlapping = taken.iter().filter(|(other, _)| overlap(other, address));
         let (other, first) = overlapping.min_by_key(|(_, tag)| **tag)?;
         let first = self.at(*first);
-        let is_all = matches!(other, Address::Tcp(other) if other.ip().is_unspecified());
-        Some(match is_all {
+        // Of all addresses, or the same one as IPv6 writes those of IPv4.
+        let is_this = |own: IpAddr| match other {
+            Address::Tcp(other) => other.ip().is_unspecified() || other.ip().to_canonical() == own,
+            Address::Unix(_) => false,
+        };
+        let is_this = matches!(address, Address::Tcp(own) if is_this(own.ip().to_canonical()));
+        Some(match is_this {
             true => format!(
                 "the listener at {first} has {other}, which is this one too; choose another port"
             ),
@@ -444,8 +449,9 @@ fn in_file_order<T>(sections: BTreeMap<String, T>, tag: fn(&T) -> Tag) -> Vec<T>
 /// counted: whether `[::]` is them too is a setting of the system.
 fn overlap(one: &Address, other: &Address) -> bool {
     let (Address::Tcp(one), Address::Tcp(other)) = (one, other) else { return false };
-    let same_port = one.port() == other.port() && one.is_ipv4() == other.is_ipv4();
-    same_port && (one.ip().is_unspecified() || other.ip().is_unspecified())
+    let (own, ip) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let same_port = one.port() == other.port() && own.is_ipv4() == ip.is_ipv4();
+    same_port && (own == ip || own.is_unspecified() || ip.is_unspecified())
 }
 
 fn looked_up(name: &str, port: u16) -> Result<Address, String> {

@@ -57,8 +57,10 @@ fn url(target: &str) -> Result<Option<Url>, String> {
     }
     // A page and a WebSocket have the same host and path.
     let schemes = [("http://", "ws://"), ("https://", "wss://")];
-    let web =
-        schemes.iter().find_map(|(web, own)| Some(format!("{own}{}", target.strip_prefix(web)?)));
+    let web = schemes.iter().find_map(|(web, own)| {
+        let begin = target.get(..web.len())?;
+        begin.eq_ignore_ascii_case(web).then(|| format!("{own}{}", &target[web.len()..]))
+    });
     let text = web.as_deref().unwrap_or(target);
     let wrong = |why| format!("'{target}' is neither a path that begins with '/' nor a url: {why}");
     Url::parse(text).map(Some).map_err(|why| wrong(why.to_string()))

@@ -6,7 +6,7 @@
 mod asked;
 mod show;
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -43,8 +43,15 @@ pub fn explain(settings: &Settings, options: &Options) -> ExitCode {
         }
     };
     let (answered, text) = said(settings, &wanted);
-    // Whoever closed the pipe has read enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever closed the pipe has read enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("switchboard: standard output: {error}");
+            return ExitCode::FAILURE;
+        }
+        _ => {}
+    }
     if answered { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -6,6 +6,7 @@ use super::asked::Wanted;
 use super::{Kind, Told};
 use crate::conf::{
     EndpointSettings, ExternalTarget, Mount, Origin, Settings, WebSocketSettings, header, listed,
+    without_secrets,
 };
 use crate::route::Asked;
 
@@ -86,7 +87,9 @@ fn visible(text: &str) -> String {
 fn whose(section: &WebSocketSettings) -> String {
     match &section.endpoint {
         EndpointSettings::Plugin(plugin) => format!("plugin {}", plugin.name),
-        EndpointSettings::Forward(forward) => format!("forward to {}", forward.url),
+        EndpointSettings::Forward(forward) => {
+            format!("forward to {}", without_secrets(&forward.url.to_string()))
+        }
         EndpointSettings::External(external) => match &external.target {
             ExternalTarget::Program { program, .. } => format!("program {}", program.display()),
             ExternalTarget::Socket(socket) => format!("socket {}", socket.display()),

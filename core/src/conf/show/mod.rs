@@ -16,11 +16,14 @@ use super::schema::{Child, Key, Naming, ROOT, Role, SectionType};
 use computed::Computed;
 use source::Source;
 
+pub(crate) use secret::without_secrets;
+
 /// For the command that shows it.
 pub const HELP: &str = "\
-The text is a conf: read again, it means the same, save for secrets, which are not shown. A line
-with a '#' right before it is not set, and follows from other keys; a directive that is not there is
-off. In <websocket> a <limits> has what differs from the one at the top.
+The text is a conf: read again, it means the same, save for secrets, which are not shown, and for
+what only the environment or -X can say, such as a key with a parenthesis. A line with a '#' right
+before it is not set, and follows from other keys; a directive that is not there is off. In
+<websocket> a <limits> has what differs from the one at the top.
 
 With --json it is one line, a SECTION:
   SECTION  {\"type\":TYPE,\"name\":NAME,\"origin\":ORIGIN,\"keys\":[KEY..],\"sections\":[SECTION..]}

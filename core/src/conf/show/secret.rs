@@ -42,7 +42,7 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// `text` without the passwords of its URLs, and up to the first name of a secret that has a value.
-fn without_secrets(text: &str) -> String {
+pub(crate) fn without_secrets(text: &str) -> String {
     let text = without_passwords(text);
     match named(&text) {
         Some(end) => format!("{}{HIDDEN}", &text[..end]),
