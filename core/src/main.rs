@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use switchboard::admin::Question;
 use switchboard::conf::{self, ConfErrors, LogLevel, Settings};
 use switchboard::endpoint::plugin;
+use switchboard::explain::Explained;
 use switchboard::{admin, bench, check, connect, explain, library, log, server, tree};
 
 use allocator::Allocator;
@@ -138,7 +139,7 @@ fn main() -> ExitCode {
         Some(Command::Serve(conf)) => serve(&conf),
         Some(Command::Check(conf)) => check(&conf),
         Some(Command::Explain { conf, options }) => match load(&conf) {
-            Ok(settings) => explain::explain(&settings, &options),
+            Ok(settings) => explain(&settings, &options),
             Err(status) => status,
         },
         Some(Command::Conf(ConfCommand::Tree(options))) => {
@@ -218,6 +219,19 @@ fn print(text: &str) -> ExitCode {
             ExitCode::FAILURE
         }
         _ => ExitCode::SUCCESS,
+    }
+}
+
+fn explain(settings: &Settings, options: &explain::Options) -> ExitCode {
+    match explain::explain(settings, options) {
+        Ok(Explained { answered, text }) => {
+            let printed = print(&text);
+            if answered { printed } else { ExitCode::FAILURE }
+        }
+        Err(wrong) => {
+            eprintln!("switchboard: {wrong}");
+            USAGE.into()
+        }
     }
 }
 

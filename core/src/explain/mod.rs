@@ -6,9 +6,6 @@
 mod asked;
 mod show;
 
-use std::io::{ErrorKind, Write as _};
-use std::process::ExitCode;
-
 use clap::Args;
 
 use crate::conf::{Mount, Settings};
@@ -30,29 +27,22 @@ pub struct Options {
     listener: Option<String>,
 }
 
-/// sysexits.h: wrong usage.
-const USAGE: u8 = 64;
+/// What is said about a request.
+#[derive(Debug)]
+pub struct Explained {
+    /// A section answers, on one of the listeners at least.
+    pub answered: bool,
+    /// For a person.
+    pub text: String,
+}
 
-/// Prints what answers. Exit status: 0 if a section does, 1 if none, 64 if it was asked wrongly.
-pub fn explain(settings: &Settings, options: &Options) -> ExitCode {
-    let wanted = match Wanted::new(settings, options) {
-        Ok(wanted) => wanted,
-        Err(wrong) => {
-            eprintln!("switchboard: {wrong}");
-            return USAGE.into();
-        }
-    };
-    let (answered, text) = said(settings, &wanted);
-    let mut out = std::io::stdout();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // Whoever closed the pipe has read enough.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprintln!("switchboard: standard output: {error}");
-            return ExitCode::FAILURE;
-        }
-        _ => {}
-    }
-    if answered { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// What answers, and why the others do not.
+///
+/// # Errors
+/// A sentence on what cannot be asked for.
+pub fn explain(settings: &Settings, options: &Options) -> Result<Explained, String> {
+    let (answered, text) = said(settings, &Wanted::new(settings, options)?);
+    Ok(Explained { answered, text })
 }
 
 /// Whether a section answers, and all that is said about it.

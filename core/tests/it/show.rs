@@ -66,11 +66,13 @@ fn whoever_closes_the_pipe_is_not_an_error() {
 fn what_could_not_be_written_is_an_error() {
     let home = Home::new();
     home.write("zope.conf", CONF.as_bytes());
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = switchboard(&home, &["conf", "show"]).stdout(full).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(said.starts_with("switchboard: No space left on device"), "{said}");
+    for arguments in [["conf", "show"], ["explain", "/"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = switchboard(&home, &arguments).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(said.starts_with("switchboard: No space left on device"), "{said}");
+    }
 }
 
 #[test]
