@@ -17,6 +17,7 @@ mod datatype;
 mod directives;
 mod error;
 mod limits;
+mod listeners;
 mod load;
 mod mounts;
 mod noted;

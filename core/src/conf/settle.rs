@@ -1,27 +1,25 @@
 //! Typed values to settings: what they mean together, and what they point to.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use figment::value::Tag;
 use figment::value::magic::Tagged;
 use switchboard_websocket::Server;
 
-use super::datatype::{ByteSize, FilePath, HostPattern, ListenAddress, Name, Whole, habit};
+use super::datatype::{ByteSize, FilePath, HostPattern, Name, Whole, habit};
 use super::error::Faults;
 use super::mounts::Mounts;
 use super::place::{Place, Places};
 use super::program::is_absent;
 use super::raw::{
-    Given, RawConf, RawConfig, RawExternal, RawForward, RawHttp, RawLimits, RawListener, RawPlugin,
-    RawSsl, RawWebSocket,
+    Given, RawConf, RawConfig, RawExternal, RawForward, RawHttp, RawLimits, RawPlugin, RawWebSocket,
 };
 use super::suggest::header;
 use super::{
-    Address, Compression, EndpointSettings, ExternalSettings, ExternalTarget, ForwardSettings,
-    HttpSettings, ListenerSettings, Mount, NamedFile, PluginSettings, Settings, SslSettings,
-    StaticSettings, TopicLimits, WebSocketSettings,
+    Compression, EndpointSettings, ExternalSettings, ExternalTarget, ForwardSettings, HttpSettings,
+    ListenerSettings, Mount, NamedFile, PluginSettings, Settings, StaticSettings, TopicLimits,
+    WebSocketSettings,
 };
 
 /// What the kernel takes as the path of a Unix socket: `sun_path` without its final NUL.
@@ -100,87 +98,10 @@ impl Settling<'_> {
         home
     }
 
-    fn listeners(&mut self, raw: BTreeMap<String, RawListener>) -> Vec<ListenerSettings> {
-        let mut taken: HashMap<Address, Tag> = HashMap::new();
-        let mut listeners = Vec::new();
-        for raw in in_file_order(raw, |raw| raw.name.tag()) {
-            let name = value(&raw.name).clone();
-            let directive = format!("<listener {name}> address");
-            let address = self.address(&raw.address, &directive);
-            if let Some(message) = self.clash(&taken, &address) {
-                self.faults.of(self.places, raw.address.tag(), &directive, message);
-            }
-            taken.entry(address.clone()).or_insert(raw.address.tag());
-            let backlog = u32::try_from(value(&raw.backlog).0).unwrap_or(u32::MAX);
-            let socket_mode = value(&raw.socket_mode).0;
-            let at = self.at(raw.address.tag());
-            let ssl = raw.ssl.as_ref().map(|ssl| self.ssl(ssl, &name));
-            listeners.push(ListenerSettings { name, address, socket_mode, backlog, ssl, at });
-        }
-        if listeners.is_empty() {
-            let message = "there is no <listener>; write '<listener main>', \
-                           'address 127.0.0.1:8080' and '</listener>', each on its own line";
-            self.faults.missing(&self.file, "", message);
-        }
-        listeners
-    }
-
-    /// Who has `address` already, or a part of it.
-    fn clash(&self, taken: &HashMap<Address, Tag>, address: &Address) -> Option<String> {
-        if matches!(address, Address::Tcp(address) if address.port() == 0) {
-            return None;
-        }
-        if let Some(first) = taken.get(address) {
-            return Some(format!("the address is taken by the listener at {}", self.at(*first)));
-        }
-        let overlapping = taken.iter().filter(|(other, _)| overlap(other, address));
-        let (other, first) = overlapping.min_by_key(|(_, tag)| **tag)?;
-        let first = self.at(*first);
-        // Of all addresses, or the same one as IPv6 writes those of IPv4.
-        let is_this = |own: IpAddr| match other {
-            Address::Tcp(other) => other.ip().is_unspecified() || other.ip().to_canonical() == own,
-            Address::Unix(_) => false,
-        };
-        let is_this = matches!(address, Address::Tcp(own) if is_this(own.ip().to_canonical()));
-        Some(match is_this {
-            true => format!(
-                "the listener at {first} has {other}, which is this one too; choose another port"
-            ),
-            false => format!(
-                "the listener at {first} has {other}, which is one of these; choose another port"
-            ),
-        })
-    }
-
-    fn ssl(&self, raw: &RawSsl, listener: &str) -> SslSettings {
-        let file =
-            |given, key| self.named_file(given, &format!("<listener {listener}> <ssl> {key}"));
-        SslSettings {
-            certificate: file(&raw.certificate, "certificate"),
-            key: file(&raw.key, "key"),
-        }
-    }
-
     /// A file that is read later, and where it is named.
-    fn named_file(&self, given: &Given<FilePath>, directive: &str) -> NamedFile {
+    pub(super) fn named_file(&self, given: &Given<FilePath>, directive: &str) -> NamedFile {
         let at = format!("{}: {directive}", self.at(given.tag()));
         NamedFile { path: self.path(value(given)), at }
-    }
-
-    /// Some address if this one cannot be used, which is a fault then.
-    fn address(&mut self, given: &Given<ListenAddress>, directive: &str) -> Address {
-        let result = match value(given) {
-            ListenAddress::Ip(ip, port) => Ok(Address::Tcp(SocketAddr::new(*ip, *port))),
-            ListenAddress::Named(name, port) => looked_up(name, *port),
-            ListenAddress::Unix(path) => match self.path(path) {
-                path if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX => Err(too_long(&path)),
-                path => Ok(Address::Unix(path)),
-            },
-        };
-        result.unwrap_or_else(|message| {
-            self.faults.of(self.places, given.tag(), directive, message);
-            Address::Tcp((Ipv4Addr::LOCALHOST, 0).into())
-        })
     }
 
     fn websockets(
@@ -410,7 +331,7 @@ impl Settling<'_> {
     }
 
     /// `FILE:LINE` of what has that tag.
-    fn at(&self, tag: Tag) -> String {
+    pub(super) fn at(&self, tag: Tag) -> String {
         self.places.place(tag).map(ToString::to_string).unwrap_or_default()
     }
 }
@@ -439,30 +360,10 @@ fn config_lines(raw: &RawConfig) -> Vec<(String, String)> {
 }
 
 /// Dictionaries are sorted by key; tags were given out in the order of the lines.
-fn in_file_order<T>(sections: BTreeMap<String, T>, tag: fn(&T) -> Tag) -> Vec<T> {
+pub(super) fn in_file_order<T>(sections: BTreeMap<String, T>, tag: fn(&T) -> Tag) -> Vec<T> {
     let mut sections: Vec<T> = sections.into_values().collect();
     sections.sort_by_key(tag);
     sections
-}
-
-/// Whether one of two addresses is all that the other could be. Those of the other family are not
-/// counted: whether `[::]` is them too is a setting of the system.
-fn overlap(one: &Address, other: &Address) -> bool {
-    let (Address::Tcp(one), Address::Tcp(other)) = (one, other) else { return false };
-    let (own, ip) = (one.ip().to_canonical(), other.ip().to_canonical());
-    let same_port = one.port() == other.port() && own.is_ipv4() == ip.is_ipv4();
-    same_port && (own == ip || own.is_unspecified() || ip.is_unspecified())
-}
-
-fn looked_up(name: &str, port: u16) -> Result<Address, String> {
-    let found = (name, port).to_socket_addrs().ok().and_then(|mut all| all.next());
-    let unknown = || {
-        format!(
-            "no address is known for the host '{name}'; 0.0.0.0:{port} is all addresses of this \
-             machine"
-        )
-    };
-    found.map(Address::Tcp).ok_or_else(unknown)
 }
 
 pub(super) fn too_long(path: &Path) -> String {
