@@ -1,7 +1,6 @@
 //! Users who are neither the host's nor root. Only root can be them; for others the rules are
 //! tested beside them, in `serving.rs` and `asking.rs` of the host.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
@@ -12,7 +11,7 @@ use rustix::process::geteuid;
 use tempfile::TempDir;
 
 use super::{said, socket, start};
-use crate::fixtures::mode;
+use crate::fixtures::{mode, public_program};
 use crate::support::{Home, conf};
 
 /// Numbers that are nobody's.
@@ -20,19 +19,19 @@ const ONE: u32 = 65_533;
 const OTHER: u32 = 65_532;
 
 /// The program, where everybody may run it.
-struct Program(TempDir);
+struct Program {
+    _public: TempDir,
+    file: PathBuf,
+}
 
 impl Program {
     fn new() -> Self {
-        let public = tempfile::tempdir().unwrap();
-        mode(public.path(), 0o755);
-        fs::copy(env!("CARGO_BIN_EXE_switchboard"), public.path().join("switchboard")).unwrap();
-        mode(&public.path().join("switchboard"), 0o755);
-        Self(public)
+        let (public, file) = public_program();
+        Self { _public: public, file }
     }
 
     fn run_by(&self, user: u32) -> Command {
-        let mut command = Command::new(self.0.path().join("switchboard"));
+        let mut command = Command::new(&self.file);
         command.uid(user).gid(user);
         command
     }

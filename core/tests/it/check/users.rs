@@ -1,14 +1,13 @@
 //! A check by a user who may not do all that root may.
 
-use std::fs::{copy, read_to_string};
+use std::fs::read_to_string;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use rustix::process::geteuid;
-use tempfile::TempDir;
 
-use crate::fixtures::mode;
+use crate::fixtures::{mode, public_program};
 use crate::support::Home;
 
 /// A number that is nobody's.
@@ -18,11 +17,7 @@ const USER: u32 = 65_531;
 fn check(home: &Home, conf: &str) -> (Option<i32>, String) {
     let file = home.write("zope.conf", conf.as_bytes());
     mode(home.path(), 0o755);
-    // Where everybody may run it.
-    let public = TempDir::new().unwrap();
-    mode(public.path(), 0o755);
-    let program = public.path().join("switchboard");
-    copy(env!("CARGO_BIN_EXE_switchboard"), &program).unwrap();
+    let (_public, program) = public_program();
     let mut command = Command::new(program);
     if geteuid().is_root() {
         command.uid(USER).gid(USER);
